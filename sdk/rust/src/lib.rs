@@ -1,0 +1,120 @@
+//! Write an IVR flow for Vireo in Rust.
+//!
+//! A flow is a function that takes a [`Call`], reads from top to bottom and ends with the call.
+//! Each verb is one blocking function of the server; when the caller hangs up, the verb that was
+//! running returns [`Error::HungUp`] and `?` ends the flow.
+//!
+//! ```
+//! use vireo_sdk::prelude::*;
+//!
+//! vireo_sdk::flow!(main_menu);
+//!
+//! fn main_menu(call: &Call) -> Result<()> {
+//!     call.answer()?;
+//!     call.play("welcome")?;
+//!     match call.gather("menu").accept(["1", "2"]).collect()? {
+//!         Digits(choice) if choice == "1" => call.play("opening-hours"),
+//!         Digits(_) => call.play(["traffic", "goodbye"]),
+//!         NoInput | NoMatch(_) => call.play("goodbye"),
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! # What a flow has, and has not
+//!
+//! A flow is a WebAssembly component in a sandbox of its own, one fresh instance for each call. It
+//! has the call and the services that the operator granted it: [`kv`], [`settings`], [`clock`],
+//! [`http`] and the log ([`info!`] and its siblings). It has no files, no sockets and no threads;
+//! `std::time::Instant::now` panics, `println!` writes nowhere. Ask [`clock`] for time and random
+//! numbers: the server writes every answer into the journal of the call, and that is what makes a
+//! call replayable.
+//!
+//! A panic ends this one call: its text and place go to the log, the caller hears the server's
+//! apology.
+//!
+//! # Building
+//!
+//! `scripts/build-flow.sh DIR` in Vireo's repository makes the component; the crate needs
+//! `crate-type = ["cdylib"]`. On the host the crate compiles as well, so that parts of a flow that
+//! do not talk to the server can have ordinary unit tests; a verb called there panics.
+
+#![deny(unsafe_code)]
+#![deny(missing_docs)]
+
+mod call;
+pub mod clock;
+mod error;
+mod gather;
+pub mod http;
+pub mod kv;
+pub mod log;
+mod prompt;
+mod record;
+pub mod settings;
+
+/// What `wit-bindgen` makes of `sdk/wit`: the contract itself, without a layer above it.
+///
+/// The layer covers all of the contract; what is here is for those who write another layer.
+#[allow(missing_docs, unsafe_code, clippy::all)]
+pub mod contract {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "flow",
+        pub_export_macro: true,
+        export_macro_name: "export_flow",
+        default_bindings_module: "vireo_sdk::contract",
+    });
+}
+
+pub use call::{Call, Event, Info, Play, PlayEnd, Refusal};
+pub use error::{Error, Result};
+pub use gather::{BargeIn, Gather, Gathered, TypeAhead};
+pub use prompt::{Part, Prompt, Tone, beep, file, recording, silence, tone};
+pub use record::{Message, Record, RecordEnd, RecordingId};
+
+/// All that a usual flow needs: `use vireo_sdk::prelude::*;`.
+pub mod prelude {
+    pub use crate::gather::Gathered::{self, Digits, NoInput, NoMatch};
+    pub use crate::{
+        BargeIn, Call, Error, Event, Message, Prompt, RecordEnd, Refusal, Result, TypeAhead,
+    };
+    pub use crate::{beep, file, recording, silence, tone};
+    pub use crate::{clock, http, kv, settings};
+    pub use crate::{debug, error, info, warn};
+}
+
+/// Makes a function the flow of this component.
+///
+/// The function takes `&Call` and returns `Result<()>`. Returning ends the call, if it is still up;
+/// an error other than [`Error::HungUp`] is a failure of the flow: the operator sees it, and the
+/// caller hears the server's apology.
+#[macro_export]
+macro_rules! flow {
+    ($main:path) => {
+        const _: () = {
+            struct Flow;
+
+            impl $crate::contract::Guest for Flow {
+                fn run() -> ::core::result::Result<(), $crate::contract::vireo::flow::types::Error>
+                {
+                    $crate::run($main)
+                }
+            }
+
+            $crate::contract::export_flow!(Flow with_types_in $crate::contract);
+        };
+    };
+}
+
+/// What [`flow!`] calls.
+#[doc(hidden)]
+pub fn run(
+    main: fn(&Call) -> Result<()>,
+) -> core::result::Result<(), contract::vireo::flow::types::Error> {
+    // The default hook writes to a standard error that does not exist here.
+    std::panic::set_hook(Box::new(|panic| {
+        log::write(log::Level::Error, &panic.to_string())
+    }));
+    main(&Call::new()).map_err(Into::into)
+}
