@@ -1,0 +1,36 @@
+//! What several of the test flows need.
+
+use std::str::FromStr;
+
+use vireo_sdk::prelude::*;
+
+/// A route parameter, parsed; the default when the route does not give it.
+///
+/// # Errors
+///
+/// `Invalid` when it does not parse.
+pub fn parameter<T: FromStr>(call: &Call, name: &str, default: T) -> Result<T> {
+    match call.parameter(name) {
+        None => Ok(default),
+        Some(value) => value
+            .parse()
+            .map_err(|_| Error::Invalid(format!("parameter `{name}` is {value:?}"))),
+    }
+}
+
+/// A route parameter that lists things with commas between.
+pub fn list(call: &Call, name: &str) -> Vec<String> {
+    let values = call.parameter(name).unwrap_or_default().split(',');
+    values
+        .filter(|value| !value.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every digit as a file: "42" is `digits/4`, `digits/2`.
+pub fn spelled(digits: &str) -> Prompt {
+    digits
+        .chars()
+        .map(|digit| format!("digits/{digit}"))
+        .collect()
+}
