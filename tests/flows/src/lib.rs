@@ -27,10 +27,13 @@ pub fn list(call: &Call, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every digit as a file: "42" is `digits/4`, `digits/2`.
-pub fn spelled(digits: &str) -> Prompt {
-    digits
-        .chars()
-        .map(|digit| format!("digits/{digit}"))
+/// Every key as a file: "42#" is `digits/4`, `digits/2`, `digits/hash`.
+pub fn spelled(keys: &str) -> Prompt {
+    keys.chars()
+        .map(|key| match key {
+            '*' => "digits/star".to_owned(),
+            '#' => "digits/hash".to_owned(),
+            other => format!("digits/{other}"),
+        })
         .collect()
 }
