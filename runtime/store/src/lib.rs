@@ -1,1 +1,50 @@
-//! See docs/architecture.md.
+//! What must outlive a call: the [`Store`] trait, an embedded implementation of it, and the typed
+//! rooms that the runtime keeps in it.
+//!
+//! ```text
+//!   Kv   Journal   Cdrs   Deployments      typed rooms, one module each
+//!     \     |       |      /
+//!          Store                           bytes to bytes, in byte order
+//!         /     \
+//!   SledStore  MemoryStore                 one conformance suite for both
+//! ```
+//!
+//! **Durability.** A write is visible at once and on disk a little later: one thread flushes at
+//! most every 50 ms, and everybody who must not promise before the disk has it waits for that
+//! shared flush ([`Store::flush`], [`Store::put_durable`], or [`Store::on_durable`] for callers
+//! that may not block a thread). A process that is killed loses at most what was written since the
+//! last flush, and never what somebody waited for.
+//!
+//! **Threads.** Every call may touch the disk. None of this is for media threads.
+//!
+//! **Time** is handed in as milliseconds since 1970-01-01T00:00:00Z; nothing here reads the wall
+//! clock.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod batch;
+pub mod cdr;
+pub mod deployments;
+mod digest;
+mod error;
+mod flusher;
+pub mod journal;
+pub mod kv;
+mod memory;
+mod range;
+pub mod retention;
+mod sled_store;
+mod store;
+
+pub use batch::{Batch, Operation};
+pub use cdr::Cdrs;
+pub use deployments::Deployments;
+pub use digest::{Digest, ParseDigestError};
+pub use error::{Result, StoreError};
+pub use journal::Journal;
+pub use kv::Kv;
+pub use memory::MemoryStore;
+pub use range::{Direction, Pair, Range};
+pub use sled_store::{SledOptions, SledStore};
+pub use store::{DurableCallback, MAX_KEY_BYTES, MAX_VALUE_BYTES, Store, Swap};

@@ -1,0 +1,159 @@
+//! Group commit: one thread flushes, everybody waits for the same flush.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use std::{fmt, io, thread};
+
+use crate::{DurableCallback, Result, StoreError};
+
+/// Runs `flush` on a thread of its own: at once when somebody waits, otherwise one interval after
+/// the first write; and never sooner than one interval after the last flush began.
+pub(crate) struct Flusher {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+    /// Something was written since the last flush began. Beside the mutex, so that a write takes
+    /// no lock unless it is the first one after a flush.
+    dirty: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<DurableCallback>,
+    stopping: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(
+        &self,
+        state: MutexGuard<'a, State>,
+        time: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        match time {
+            None => self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(time) => {
+                self.wake
+                    .wait_timeout(state, time)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        }
+    }
+
+    /// Sleeps until a flush is due; returns whom to tell, or `None` when there is nothing more to do.
+    fn next(&self, interval: Duration, earliest: Instant) -> Option<Vec<DurableCallback>> {
+        let mut state = self.lock();
+        while state.waiting.is_empty() && !self.dirty.load(Ordering::Acquire) {
+            if state.stopping {
+                return None;
+            }
+            state = self.wait(state, None);
+        }
+        let unasked = Instant::now() + interval;
+        loop {
+            let due = if state.waiting.is_empty() {
+                unasked.max(earliest)
+            } else {
+                earliest
+            };
+            let now = Instant::now();
+            if state.stopping || now >= due {
+                return Some(std::mem::take(&mut state.waiting));
+            }
+            state = self.wait(state, Some(due - now));
+        }
+    }
+
+    fn run(&self, interval: Duration, flush: impl Fn() -> Result<()>) {
+        let mut earliest = Instant::now();
+        while let Some(waiting) = self.next(interval, earliest) {
+            earliest = Instant::now() + interval;
+            // Before the flush: what is written while it runs asks for the next one.
+            self.dirty.store(false, Ordering::Release);
+            // A panic of the engine must not leave callers waiting for ever.
+            let result = catch_unwind(AssertUnwindSafe(&flush)).unwrap_or_else(|_| {
+                Err(StoreError::Engine {
+                    doing: "flushing",
+                    detail: "the engine panicked".into(),
+                })
+            });
+            if let Err(error) = &result {
+                tracing::error!(%error, waiting = waiting.len(), "the store could not flush");
+            }
+            for done in waiting {
+                if catch_unwind(AssertUnwindSafe(|| done(result.clone()))).is_err() {
+                    tracing::error!("a callback that waited for the store panicked");
+                }
+            }
+        }
+    }
+}
+
+impl Flusher {
+    pub(crate) fn start(
+        interval: Duration,
+        flush: impl Fn() -> Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let worker = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("store-flush".into())
+            .spawn(move || worker.run(interval, flush))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Something was written.
+    pub(crate) fn written(&self) {
+        if !self.shared.dirty.swap(true, Ordering::AcqRel) {
+            // Taking the lock orders this behind the thread's look at `dirty`: no wake-up is lost.
+            let _state = self.shared.lock();
+            self.shared.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn on_durable(&self, done: DurableCallback) {
+        self.shared.lock().waiting.push(done);
+        self.shared.wake.notify_one();
+    }
+}
+
+impl Drop for Flusher {
+    /// Flushes what is left, tells who waits, and ends the thread.
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.wake.notify_one();
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the store's flushing thread panicked");
+        }
+    }
+}
+
+impl fmt::Debug for Flusher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flusher")
+            .field("dirty", &self.shared.dirty)
+            .finish_non_exhaustive()
+    }
+}
