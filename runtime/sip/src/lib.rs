@@ -1,1 +1,5 @@
-//! See docs/architecture.md.
+//! SIP: messages, transactions, dialogs, offer/answer (sans-IO), and the sockets beside them. See docs/architecture.md.
+#![deny(missing_docs)]
+#![deny(unsafe_code)]
+
+pub mod message;
