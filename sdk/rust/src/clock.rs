@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(below(1, || u64::MAX), 0);
         assert_eq!((below(10, || u64::MAX), below(6, || u64::MAX / 2)), (9, 2));
         // 2^64 mod 10 is 6: products whose low half is below 6 are drawn again.
-        let mut numbers = [0, 1 << 63].into_iter();
+        let mut numbers = [0, (1 << 63) + 1].into_iter();
         assert_eq!(below(10, || numbers.next().unwrap()), 5);
         assert!(numbers.next().is_none());
     }

@@ -102,7 +102,7 @@ macro_rules! flow {
                 }
             }
 
-            $crate::contract::export_flow!(Flow with_types_in $crate::contract);
+            $crate::contract::export_flow! { Flow with_types_in $crate::contract }
         };
     };
 }
