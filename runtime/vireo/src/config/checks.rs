@@ -1,0 +1,291 @@
+//! What no single key can tell: names that must exist elsewhere, numbers that must fit each other.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::Diagnostic;
+use super::text::{AdminListen, SipTransport};
+use super::types::Config;
+use super::validate::nearest;
+use crate::explain::Code;
+
+/// Every contradiction in `config`, which was read from `document`; paths are resolved already.
+pub(super) fn check(config: &Config, document: &Spanned<DeTable<'_>>) -> Vec<Diagnostic> {
+    let mut checks = Checks {
+        config,
+        document,
+        found: Vec::new(),
+    };
+    checks.sip();
+    checks.media();
+    checks.admin();
+    checks.prompts();
+    checks.trunks();
+    checks.flows();
+    checks.fallbacks();
+    checks.routes();
+    checks.found
+}
+
+struct Checks<'a> {
+    config: &'a Config,
+    document: &'a Spanned<DeTable<'a>>,
+    found: Vec<Diagnostic>,
+}
+
+impl Checks<'_> {
+    fn report(&mut self, path: &[&str], message: String, help: impl Into<String>) {
+        let span = locate(self.document, path);
+        self.found
+            .push(Diagnostic::new(Code::ConfigContradiction, span, message).help(help));
+    }
+
+    fn sip(&mut self) {
+        let mut seen = BTreeSet::new();
+        for (index, listen) in self.config.sip.listen.iter().enumerate() {
+            if !seen.insert(listen.to_string()) {
+                self.report(
+                    &["sip", "listen", &index.to_string()],
+                    format!("\"{listen}\" is listed twice"),
+                    "remove one of them",
+                );
+            }
+        }
+    }
+
+    fn media(&mut self) {
+        let media = &self.config.media;
+        let (streams, calls) = (media.ports.streams(), self.config.sip.max_calls);
+        if streams < calls {
+            self.report(
+                &["media", "ports"],
+                format!("the ports {} are enough for {streams} calls, and max-calls in [sip] is {calls}", media.ports),
+                format!("a call takes two ports: make the range at least {} long, or lower max-calls", calls * 2),
+            );
+        }
+        if media.address.is_unspecified() {
+            self.report(
+                &["media", "address"],
+                format!("callers cannot send audio to {}", media.address),
+                "write the address of this machine that they reach",
+            );
+        }
+        if media.jitter_min_ms > media.jitter_max_ms {
+            self.report(
+                &["media", "jitter-min-ms"],
+                format!(
+                    "jitter-min-ms, {}, is above jitter-max-ms, {}",
+                    media.jitter_min_ms, media.jitter_max_ms
+                ),
+                "swap them",
+            );
+        }
+        for (index, codec) in media.codecs.iter().enumerate() {
+            if media
+                .codecs
+                .iter()
+                .take(index)
+                .any(|earlier| earlier == codec)
+            {
+                self.report(
+                    &["media", "codecs", &index.to_string()],
+                    format!("\"{}\" is listed twice", codec.name()),
+                    "remove one of them",
+                );
+            }
+        }
+    }
+
+    fn admin(&mut self) {
+        let AdminListen::Tcp(address) = &self.config.admin.listen else {
+            return;
+        };
+        if !address.ip().is_loopback() && !self.config.admin.allow_remote {
+            self.report(
+                &["admin", "listen"],
+                format!("other machines reach {address}, and the admin API speaks plain HTTP"),
+                "listen on 127.0.0.1 or a Unix socket; if the network is trusted, add `allow-remote = true`",
+            );
+        }
+        let clash = self.config.sip.listen.iter().find(|listen| {
+            listen.transport == SipTransport::Tcp
+                && listen.address == *address
+                && address.port() != 0
+        });
+        if let Some(listen) = clash {
+            self.report(
+                &["admin", "listen"],
+                format!("{address} is taken by \"{listen}\" of [sip]"),
+                "give one of them another port",
+            );
+        }
+    }
+
+    fn prompts(&mut self) {
+        let directory = &self.config.prompts.directory;
+        if !directory.is_dir() {
+            self.report(
+                &["prompts", "directory"],
+                format!(
+                    "the prompts directory {} does not exist",
+                    directory.display()
+                ),
+                "make it, or name another; relative paths start at the directory of this file",
+            );
+        }
+    }
+
+    fn trunks(&mut self) {
+        let trunks: Vec<_> = self.config.trunks.iter().collect();
+        for (later, (name, trunk)) in trunks.iter().enumerate() {
+            for (index, peer) in trunk.peers.iter().enumerate() {
+                for (earlier_name, earlier) in &trunks[..later] {
+                    for other in earlier.peers.iter().filter(|other| peer.overlaps(other)) {
+                        self.report(
+                            &["trunks", name, "peers", &index.to_string()],
+                            format!("{peer} of trunk `{name}` overlaps {other} of trunk `{earlier_name}`"),
+                            "a request belongs to one trunk: narrow one of the networks",
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn flows(&mut self) {
+        for (name, flow) in &self.config.flows {
+            for (index, secret) in flow.grants.secrets.iter().enumerate() {
+                if !flow.secrets.contains_key(secret) {
+                    let near = nearest(secret, flow.secrets.keys().map(String::as_str));
+                    self.report(
+                        &["flows", name, "grants", "secrets", &index.to_string()],
+                        format!(
+                            "flow `{name}` is granted the secret `{secret}`, which it does not have"
+                        ),
+                        suggestion(
+                            near,
+                            &format!("add `{secret} = \"file:PATH\"` to [flows.{name}.secrets]"),
+                        ),
+                    );
+                }
+            }
+            for secret in flow.secrets.keys() {
+                if !flow.grants.secrets.contains(secret) {
+                    self.report(
+                        &["flows", name, "secrets", secret],
+                        format!("flow `{name}` has the secret `{secret}` and is not granted it"),
+                        format!("add \"{secret}\" to `secrets` in [flows.{name}.grants], or remove it here"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn fallbacks(&mut self) {
+        for (name, flow) in &self.config.flows {
+            let Some(fallback) = &flow.fallback else {
+                continue;
+            };
+            let path = ["flows", name, "fallback"];
+            if !self.config.flows.contains_key(fallback) {
+                let help = self.no_such_flow(fallback);
+                self.report(&path, format!("there is no flow `{fallback}`"), help);
+                continue;
+            }
+            let mut visited = vec![name.as_str()];
+            let mut next = Some(fallback.as_str());
+            while let Some(flow) = next.filter(|flow| !visited.contains(flow)) {
+                visited.push(flow);
+                next = self
+                    .config
+                    .flows
+                    .get(flow)
+                    .and_then(|flow| flow.fallback.as_deref());
+            }
+            // Each circle is reported once, at the first of its names.
+            if next == Some(name.as_str()) && visited.iter().min() == Some(&name.as_str()) {
+                visited.push(name);
+                self.report(
+                    &path,
+                    format!("the fallbacks go in a circle: {}", visited.join(" -> ")),
+                    "the last one must have no fallback",
+                );
+            }
+        }
+    }
+
+    fn routes(&mut self) {
+        for (index, route) in self.config.routes.iter().enumerate() {
+            let index = index.to_string();
+            if let Some(flow) = route
+                .flow()
+                .filter(|flow| !self.config.flows.contains_key(*flow))
+            {
+                let help = self.no_such_flow(flow);
+                self.report(
+                    &["routes", &index, "flow"],
+                    format!("there is no flow `{flow}`"),
+                    help,
+                );
+            }
+            for trunk in route.trunks() {
+                if !self.config.trunks.contains_key(trunk) {
+                    let near = nearest(trunk, self.config.trunks.keys().map(String::as_str));
+                    self.report(
+                        &["routes", &index, "trunk"],
+                        format!("there is no trunk `{trunk}`"),
+                        suggestion(near, &format!("add [trunks.{trunk}]")),
+                    );
+                }
+            }
+        }
+    }
+
+    fn no_such_flow(&self, flow: &str) -> String {
+        let near = nearest(flow, self.config.flows.keys().map(String::as_str));
+        suggestion(near, &format!("add [flows.{flow}]"))
+    }
+}
+
+fn suggestion(near: Option<&str>, otherwise: &str) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => otherwise.to_owned(),
+    }
+}
+
+/// The place of the value at `path`, or of the nearest table above it that is there: defaults
+/// have no place of their own.
+fn locate(document: &Spanned<DeTable<'_>>, path: &[&str]) -> Range<usize> {
+    let Some((first, rest)) = path.split_first() else {
+        return document.span();
+    };
+    let entry = document
+        .get_ref()
+        .iter()
+        .find(|(key, _)| key.get_ref() == first);
+    let Some((_, mut value)) = entry else {
+        return 0..0;
+    };
+    for step in rest {
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table
+                .iter()
+                .find(|(key, _)| key.get_ref() == step)
+                .map(|(_, value)| value),
+            DeValue::Array(items) => step
+                .parse::<usize>()
+                .ok()
+                .and_then(|index| items.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    value.span()
+}

@@ -1,0 +1,160 @@
+//! The configuration file: reading it, checking it, describing it.
+//!
+//! The types of [`types`] are the one source: the JSON Schema, the reference in
+//! `docs/configuration.md` and the checks of keys and values are all derived from them.
+
+mod checks;
+mod diagnostic;
+mod reference;
+mod routing;
+mod secret;
+mod text;
+mod types;
+mod validate;
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use toml::de::DeTable;
+
+pub use diagnostic::{ConfigError, Diagnostic, Located};
+pub use reference::reference;
+pub use routing::{CalendarConfig, RouteConfig, Routing};
+pub use secret::{Secret, SecretError};
+pub use text::{
+    AdminListen, CountryCode, DialPrefix, Peer, PortRange, SecretSource, SipAddress, SipTransport,
+    TextError, TimeZoneName,
+};
+pub use types::{
+    Admin, Codec, Config, Flow, FlowLimits, Grants, Identity, InbandDtmf, KvGrant, Limits, Media,
+    Prompts, Ptime, Realtime, RecordingFormat, Recordings, Server, Setting, Sip, Trunk,
+    UnknownPeer,
+};
+
+use crate::explain::Code;
+
+/// The largest configuration file that is read, bytes; a thousand trunks need a tenth of it.
+const LARGEST: u64 = 4 << 20;
+
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(Config).to_value());
+
+/// The JSON Schema of the configuration file (draft 2020-12).
+#[must_use]
+pub fn schema() -> &'static Value {
+    &SCHEMA
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it become relative to its directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, each with its place.
+    pub fn load(file: &Path) -> Result<Config, ConfigError> {
+        let unreadable = |why: String| {
+            let message = format!(
+                "cannot read the configuration file {}: {why}",
+                file.display()
+            );
+            let help = "name it with --config FILE or VIREO_CONFIG";
+            ConfigError::new(
+                file,
+                "",
+                vec![Diagnostic::new(Code::ConfigUnreadable, 0..0, message).help(help)],
+            )
+        };
+        let size = std::fs::metadata(file)
+            .map_err(|error| unreadable(error.to_string()))?
+            .len();
+        if size > LARGEST {
+            return Err(unreadable(format!(
+                "it has {size} bytes; at most {LARGEST} are read"
+            )));
+        }
+        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+        Config::parse(file, &text)
+    }
+
+    /// Checks the text of `file`, as [`load`](Self::load) does.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it: all syntax errors; without those, all wrong keys and
+    /// values; without those, all contradictions.
+    pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
+        let fail = |diagnostics| Err(ConfigError::new(file, text, diagnostics));
+        let (document, errors) = DeTable::parse_recoverable(text);
+        if !errors.is_empty() {
+            return fail(
+                errors
+                    .into_iter()
+                    .map(|error| from_toml(Code::ConfigSyntax, &error))
+                    .collect(),
+            );
+        }
+        let wrong = validate::validate(schema(), &document);
+        if !wrong.is_empty() {
+            return fail(wrong);
+        }
+        let mut config: Config = match toml::from_str(text) {
+            Ok(config) => config,
+            Err(error) => return fail(vec![from_toml(Code::ConfigValue, &error)]),
+        };
+        config.resolve(file.parent().unwrap_or(Path::new("")));
+        match checks::check(&config, &document) {
+            contradictions if contradictions.is_empty() => Ok(config),
+            contradictions => fail(contradictions),
+        }
+    }
+
+    /// Makes every relative path relative to `base`.
+    fn resolve(&mut self, base: &Path) {
+        let admin_socket = match &mut self.admin.listen {
+            AdminListen::Unix(path) => Some(path),
+            AdminListen::Tcp(_) => None,
+        };
+        let secrets = self
+            .flows
+            .values_mut()
+            .flat_map(|flow| flow.secrets.values_mut());
+        let secret_files = secrets.filter_map(|source| match source {
+            SecretSource::File(path) => Some(path),
+            SecretSource::Environment(_) => None,
+        });
+        [
+            &mut self.server.data_directory,
+            &mut self.prompts.directory,
+            &mut self.recordings.directory,
+        ]
+        .into_iter()
+        .chain(self.admin.token_file.as_mut())
+        .chain(admin_socket)
+        .chain(secret_files)
+        .for_each(|path| *path = base.join(&*path));
+    }
+
+    /// The file of the admin token.
+    #[must_use]
+    pub fn token_file(&self) -> PathBuf {
+        match &self.admin.token_file {
+            Some(path) => path.clone(),
+            None => self.server.data_directory.join("admin-token"),
+        }
+    }
+
+    /// The configuration in force, defaults included, as TOML. Secrets are not in it, only where
+    /// they are read from.
+    ///
+    /// # Errors
+    /// None that a configuration read from TOML can cause.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+}
+
+fn from_toml(code: Code, error: &toml::de::Error) -> Diagnostic {
+    let message = error.message().lines().collect::<Vec<_>>().join("; ");
+    Diagnostic::new(code, error.span().unwrap_or(0..0), message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,8 @@
+//! The Vireo server around the calls: its configuration, its command line, its admin API and its
+//! error codes.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+pub mod config;
+pub mod explain;
