@@ -40,7 +40,10 @@ impl Span {
     fn new(start: usize, end: usize) -> Self {
         // Past 4 GiB, which no message reaches, a span is empty rather than wrong.
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Self { start: offset(start), end: offset(end) }
+        Self {
+            start: offset(start),
+            end: offset(end),
+        }
     }
 
     /// Without the white space around it.
@@ -51,7 +54,8 @@ impl Span {
     }
 
     fn of<'a>(&self, text: &'a [u8]) -> &'a [u8] {
-        text.get(self.start as usize..self.end as usize).unwrap_or_default()
+        text.get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -78,12 +82,18 @@ impl<'a> Key<'a> {
 impl Headers {
     /// No headers.
     pub const fn new() -> Self {
-        Self { text: Vec::new(), lines: Vec::new() }
+        Self {
+            text: Vec::new(),
+            lines: Vec::new(),
+        }
     }
 
     /// No headers, with room for some: `text` bytes in `lines` lines.
     pub(crate) fn with_capacity(text: usize, lines: usize) -> Self {
-        Self { text: Vec::with_capacity(text), lines: Vec::with_capacity(lines) }
+        Self {
+            text: Vec::with_capacity(text),
+            lines: Vec::with_capacity(lines),
+        }
     }
 
     /// Number of header lines.
@@ -98,7 +108,9 @@ impl Headers {
 
     /// All header lines in order: full name, and value.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.lines.iter().map(|line| (self.name_of(line), line.value.of(&self.text)))
+        self.lines
+            .iter()
+            .map(|line| (self.name_of(line), line.value.of(&self.text)))
     }
 
     fn name_of(&self, line: &Line) -> &str {
@@ -112,7 +124,9 @@ impl Headers {
     fn is(&self, line: &Line, key: Key<'_>) -> bool {
         match (&line.name, key) {
             (LineName::Known(known), Key::Known(wanted)) => *known == wanted,
-            (LineName::Other(span), Key::Other(wanted)) => span.of(&self.text).eq_ignore_ascii_case(wanted),
+            (LineName::Other(span), Key::Other(wanted)) => {
+                span.of(&self.text).eq_ignore_ascii_case(wanted)
+            }
             _ => false,
         }
     }
@@ -136,11 +150,15 @@ impl Headers {
     /// those in quoted strings and in `<>` excepted. Of a header this crate does not know, each line is one value.
     pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         let key = Key::new(name);
-        self.values_of(key).flat_map(move |value| items(value, key.kind()))
+        self.values_of(key)
+            .flat_map(move |value| items(value, key.kind()))
     }
 
     pub(crate) fn values_of<'a>(&'a self, key: Key<'_>) -> impl Iterator<Item = &'a [u8]> {
-        self.lines.iter().filter(move |line| self.is(line, key)).map(|line| line.value.of(&self.text))
+        self.lines
+            .iter()
+            .filter(move |line| self.is(line, key))
+            .map(|line| line.value.of(&self.text))
     }
 
     pub(crate) fn first(&self, known: Known) -> Option<&[u8]> {
@@ -148,7 +166,8 @@ impl Headers {
     }
 
     pub(crate) fn items_of(&self, known: Known) -> impl Iterator<Item = &[u8]> {
-        self.values_of(Key::Known(known)).flat_map(move |value| items(value, known.kind()))
+        self.values_of(Key::Known(known))
+            .flat_map(move |value| items(value, known.kind()))
     }
 
     /// Adds a line after all others. A character that no name may hold becomes `-`.
@@ -183,9 +202,15 @@ impl Headers {
         }) else {
             return;
         };
-        let place = self.lines.iter().position(|old| self.is(old, Key::new(name)));
+        let place = self
+            .lines
+            .iter()
+            .position(|old| self.is(old, Key::new(name)));
         self.remove(name);
-        self.lines.insert(place.unwrap_or(self.lines.len()).min(self.lines.len()), line);
+        self.lines.insert(
+            place.unwrap_or(self.lines.len()).min(self.lines.len()),
+            line,
+        );
     }
 
     /// Takes all lines of this name off; true when there was one.
@@ -232,15 +257,27 @@ impl Headers {
         let start = self.text.len();
         self.text.extend_from_slice(value);
         self.seal(start);
-        self.lines.push(Line { name: LineName::Known(known), value: Span::new(start, self.text.len()) });
+        self.lines.push(Line {
+            name: LineName::Known(known),
+            value: Span::new(start, self.text.len()),
+        });
     }
 
     /// Appends to the first value of this name.
     pub(crate) fn append_to_first(&mut self, known: Known, suffix: &str) {
-        let Some(at) = self.lines.iter().position(|line| self.is(line, Key::Known(known))) else { return };
-        let Some(old) = self.lines.get(at).map(|line| line.value) else { return };
+        let Some(at) = self
+            .lines
+            .iter()
+            .position(|line| self.is(line, Key::Known(known)))
+        else {
+            return;
+        };
+        let Some(old) = self.lines.get(at).map(|line| line.value) else {
+            return;
+        };
         let start = self.text.len();
-        self.text.extend_from_within(old.start as usize..old.end as usize);
+        self.text
+            .extend_from_within(old.start as usize..old.end as usize);
         self.text.extend_from_slice(suffix.as_bytes());
         self.seal(start);
         let value = Span::new(start, self.text.len());
@@ -255,14 +292,20 @@ impl Headers {
             Some(known) => LineName::Known(known),
             None => {
                 let start = self.text.len();
-                self.text.extend(name.bytes().map(|byte| if lex::is_token_byte(byte) { byte } else { b'-' }));
+                self.text.extend(
+                    name.bytes()
+                        .map(|byte| if lex::is_token_byte(byte) { byte } else { b'-' }),
+                );
                 LineName::Other(Span::new(start, self.text.len()))
             }
         };
         let start = self.text.len();
         write(&mut self.text);
         self.seal(start);
-        Some(Line { name, value: Span::new(start, self.text.len()).trimmed(&self.text) })
+        Some(Line {
+            name,
+            value: Span::new(start, self.text.len()).trimmed(&self.text),
+        })
     }
 
     /// Makes sure that what was written from `start` on cannot end its line.
@@ -311,7 +354,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new() -> Self {
-        Self { lines: Vec::with_capacity(24), unclean: false }
+        Self {
+            lines: Vec::with_capacity(24),
+            unclean: false,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -319,9 +365,20 @@ impl Reader {
     }
 
     /// A line's name and value stand at these offsets of the text.
-    pub(crate) fn line(&mut self, known: Option<Known>, name: (usize, usize), value: (usize, usize)) {
-        let name = known.map_or_else(|| LineName::Other(Span::new(name.0, name.1)), LineName::Known);
-        self.lines.push(Line { name, value: Span::new(value.0, value.1) });
+    pub(crate) fn line(
+        &mut self,
+        known: Option<Known>,
+        name: (usize, usize),
+        value: (usize, usize),
+    ) {
+        let name = known.map_or_else(
+            || LineName::Other(Span::new(name.0, name.1)),
+            LineName::Known,
+        );
+        self.lines.push(Line {
+            name,
+            value: Span::new(value.0, value.1),
+        });
     }
 
     /// The last line's value goes on up to here (RFC 3261, 7.3.1).
@@ -338,7 +395,10 @@ impl Reader {
     }
 
     pub(crate) fn finish(self, text: &[u8]) -> Headers {
-        let mut headers = Headers { text: text.to_vec(), lines: self.lines };
+        let mut headers = Headers {
+            text: text.to_vec(),
+            lines: self.lines,
+        };
         if self.unclean {
             headers.seal(0);
             for line in &mut headers.lines {
@@ -368,9 +428,12 @@ impl Headers {
 impl PartialEq for Headers {
     fn eq(&self, other: &Self) -> bool {
         self.lines.len() == other.lines.len()
-            && self.iter().zip(other.iter()).all(|((name, value), (other_name, other_value))| {
-                name.eq_ignore_ascii_case(other_name) && value == other_value
-            })
+            && self
+                .iter()
+                .zip(other.iter())
+                .all(|((name, value), (other_name, other_value))| {
+                    name.eq_ignore_ascii_case(other_name) && value == other_value
+                })
     }
 }
 
@@ -382,7 +445,9 @@ impl fmt::Debug for Headers {
         let mut map = f.debug_map();
         for (line, (name, value)) in self.lines.iter().zip(self.iter()) {
             match line.name {
-                LineName::Known(Known::Authorization | Known::ProxyAuthorization) => map.entry(&name, &"(left out)"),
+                LineName::Known(Known::Authorization | Known::ProxyAuthorization) => {
+                    map.entry(&name, &"(left out)")
+                }
                 _ => map.entry(&name, &String::from_utf8_lossy(value)),
             };
         }
@@ -413,15 +478,24 @@ mod tests {
             "Via: SIP/2.0/UDP zero\r\nVia: SIP/2.0/UDP one\r\nX-Vendor: a, b\r\nSupported: timer, 100rel\r\nSupported: replaces\r\n"
         );
         let text = |values: Vec<&[u8]>| values.into_iter().map(lex::text).collect::<Vec<_>>();
-        assert_eq!(text(headers.all("k").collect()), ["timer", "100rel", "replaces"]);
-        assert_eq!(text(headers.lines("K").collect()), ["timer, 100rel", "replaces"]);
+        assert_eq!(
+            text(headers.all("k").collect()),
+            ["timer", "100rel", "replaces"]
+        );
+        assert_eq!(
+            text(headers.lines("K").collect()),
+            ["timer, 100rel", "replaces"]
+        );
         assert_eq!(text(headers.all("x-vendor").collect()), ["a, b"]);
         headers.set("Supported", "timer");
         headers.set("X-Vendor", 7);
         headers.set("Date", "now");
         assert!(headers.remove("via"));
         assert!(!headers.remove("via"));
-        assert_eq!(printed(&headers), "X-Vendor: 7\r\nSupported: timer\r\nDate: now\r\n");
+        assert_eq!(
+            printed(&headers),
+            "X-Vendor: 7\r\nSupported: timer\r\nDate: now\r\n"
+        );
     }
 
     #[test]
@@ -454,7 +528,10 @@ mod tests {
     #[test]
     fn credentials_are_not_shown() {
         let mut headers = Headers::new();
-        headers.push("Authorization", "Digest username=\"u\", response=\"secret\"");
+        headers.push(
+            "Authorization",
+            "Digest username=\"u\", response=\"secret\"",
+        );
         assert!(!format!("{headers:?}").contains("secret"));
     }
 }

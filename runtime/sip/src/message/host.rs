@@ -32,7 +32,11 @@ impl Host {
         if let [b'[', inner @ .., b']'] = bytes {
             return std::str::from_utf8(inner).ok()?.parse().ok().map(Self::V6);
         }
-        if bytes.is_empty() || !bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) {
+        if bytes.is_empty()
+            || !bytes
+                .iter()
+                .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        {
             return None;
         }
         let text = std::str::from_utf8(bytes).ok()?;
@@ -116,7 +120,8 @@ mod tests {
             ("<host>", None),
         ];
         for (input, expected) in table {
-            let read = Host::parse_with_port(input.as_bytes()).map(|(host, port)| format!("{host}|{port:?}"));
+            let read = Host::parse_with_port(input.as_bytes())
+                .map(|(host, port)| format!("{host}|{port:?}"));
             assert_eq!(read.as_deref(), expected, "{input}");
         }
     }

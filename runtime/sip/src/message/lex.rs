@@ -96,7 +96,10 @@ pub(crate) struct Items<'a> {
 
 impl<'a> Items<'a> {
     pub(crate) const fn new(value: &'a [u8], separator: u8) -> Self {
-        Self { rest: Some(value), separator }
+        Self {
+            rest: Some(value),
+            separator,
+        }
     }
 }
 
@@ -106,7 +109,8 @@ impl<'a> Iterator for Items<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
         // Most values hold one item; the vectorised search settles that without walking the value.
-        let cut = memchr::memchr(self.separator, rest).and_then(|_| find_outside(rest, self.separator));
+        let cut =
+            memchr::memchr(self.separator, rest).and_then(|_| find_outside(rest, self.separator));
         let (item, after) = match cut {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
             None => (rest, None),
@@ -132,7 +136,10 @@ pub(crate) fn quoted_end(bytes: &[u8]) -> Option<usize> {
 
 /// The text of a quoted string without its quotes and backslashes; other text as it is.
 pub(crate) fn unquote(text: &str) -> std::borrow::Cow<'_, str> {
-    let Some(inner) = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+    let Some(inner) = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    else {
         return text.into();
     };
     if !inner.contains('\\') {
@@ -178,7 +185,10 @@ mod tests {
             ("a , b", &["a", "b"]),
             ("", &[""]),
             (",a,", &["", "a", ""]),
-            (r#""x, \", y" <sip:a,b@c>, <sip:d>"#, &[r#""x, \", y" <sip:a,b@c>"#, "<sip:d>"]),
+            (
+                r#""x, \", y" <sip:a,b@c>, <sip:d>"#,
+                &[r#""x, \", y" <sip:a,b@c>"#, "<sip:d>"],
+            ),
             (r#""never closed, b"#, &[r#""never closed, b"#]),
             (r#""\\",b"#, &[r#""\\""#, "b"]),
         ];
@@ -200,7 +210,14 @@ mod tests {
 
     #[test]
     fn numbers_are_digits_only() {
-        for (input, expected) in [("0068", Some(68)), ("", None), ("+1", None), ("-1", None), ("4294967296", None), (" 1", None)] {
+        for (input, expected) in [
+            ("0068", Some(68)),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("4294967296", None),
+            (" 1", None),
+        ] {
             assert_eq!(number::<u32>(input.as_bytes()), expected, "{input}");
         }
     }

@@ -107,8 +107,14 @@ mod tests {
 
     #[test]
     fn case_matters_and_only_tokens_are_methods() {
-        assert_eq!(Method::parse(b"invite"), Some(Method::Other("invite".into())));
-        assert_eq!(Method::parse(b"RE%47IST%45R"), Some(Method::Other("RE%47IST%45R".into())));
+        assert_eq!(
+            Method::parse(b"invite"),
+            Some(Method::Other("invite".into()))
+        );
+        assert_eq!(
+            Method::parse(b"RE%47IST%45R"),
+            Some(Method::Other("RE%47IST%45R".into()))
+        );
         assert_eq!(Method::parse(b""), None);
         assert_eq!(Method::parse(b"A B"), None);
         assert_eq!(Method::parse(b"A\xffB"), None);

@@ -78,7 +78,10 @@ impl Message {
     /// # Errors
     /// When it is no message, or lacks what every message must have. The error carries the answer that is owed.
     pub fn parse(datagram: &[u8]) -> Result<Self, ParseError> {
-        let head = parse::Head::read(datagram).ok_or(ParseError::new(datagram.len(), "No empty line after the headers"))?;
+        let head = parse::Head::read(datagram).ok_or(ParseError::new(
+            datagram.len(),
+            "No empty line after the headers",
+        ))?;
         if datagram.len() > MAX_MESSAGE {
             return Err(head.refuse_too_large());
         }
@@ -106,7 +109,12 @@ impl Message {
 impl Request {
     /// A request without headers and body.
     pub const fn new(method: Method, uri: Uri) -> Self {
-        Self { method, uri, headers: Headers::new(), body: Vec::new() }
+        Self {
+            method,
+            uri,
+            headers: Headers::new(),
+            body: Vec::new(),
+        }
     }
 
     /// Appends the request as it goes on the wire, with its Content-Length.
@@ -142,7 +150,8 @@ impl Response {
         if let Ok(to) = self.headers.to()
             && to.tag().is_none()
         {
-            self.headers.append_to_first(Known::To, &format!(";tag={tag}"));
+            self.headers
+                .append_to_first(Known::To, &format!(";tag={tag}"));
         }
     }
 
@@ -150,7 +159,13 @@ impl Response {
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(self.headers.size_hint() + self.body.len() + 128);
         let _ = write!(out, "SIP/2.0 {} ", self.status);
-        out.extend(self.reason.bytes().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { byte }));
+        out.extend(self.reason.bytes().map(|byte| {
+            if matches!(byte, b'\r' | b'\n') {
+                b' '
+            } else {
+                byte
+            }
+        }));
         out.extend_from_slice(b"\r\n");
         encode_rest(&self.headers, &self.body, out);
     }

@@ -51,7 +51,10 @@ fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> impl Iterator<Item = &'a [u8]> 
 
 /// A part's headers and its content.
 fn split_part(part: &[u8]) -> Option<(&[u8], &[u8])> {
-    if let Some(content) = part.strip_prefix(b"\r\n").or_else(|| part.strip_prefix(b"\n")) {
+    if let Some(content) = part
+        .strip_prefix(b"\r\n")
+        .or_else(|| part.strip_prefix(b"\n"))
+    {
         return Some((b"", content));
     }
     if let Some(at) = memchr::memmem::find(part, b"\r\n\r\n") {
@@ -88,7 +91,11 @@ mod tests {
         let nested = "--o\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--i--\r\n--o--";
         let table = [
             (Some("application/sdp"), "v=0\r\n", Some("v=0\r\n")),
-            (Some("Application/SDP;charset=x"), "v=0\r\n", Some("v=0\r\n")),
+            (
+                Some("Application/SDP;charset=x"),
+                "v=0\r\n",
+                Some("v=0\r\n"),
+            ),
             (None, "v=0\r\n", Some("v=0\r\n")),
             (None, "hello", None),
             (Some("application/sdp"), "", None),
@@ -100,7 +107,11 @@ mod tests {
             (Some("multipart/mixed;boundary=\"\""), "--\r\n--\r\n", None),
         ];
         for (content_type, body, expected) in table {
-            assert_eq!(sdp_of(content_type, body).as_deref(), expected, "{content_type:?} {body}");
+            assert_eq!(
+                sdp_of(content_type, body).as_deref(),
+                expected,
+                "{content_type:?} {body}"
+            );
         }
     }
 }

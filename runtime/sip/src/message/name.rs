@@ -126,7 +126,10 @@ impl Known {
     pub(crate) fn find(name: &[u8]) -> Option<Self> {
         if let [letter] = name {
             let letter = letter.to_ascii_lowercase();
-            return KNOWN.iter().find(|entry| entry.compact == letter).map(|entry| entry.known);
+            let found = KNOWN
+                .iter()
+                .find(|entry| entry.compact != 0 && entry.compact == letter);
+            return found.map(|entry| entry.known);
         }
         let candidates = BY_LENGTH.get(name.len())?;
         candidates
@@ -145,14 +148,26 @@ mod tests {
     fn every_name_is_found_in_any_case_and_by_its_letter() {
         for entry in KNOWN {
             assert_eq!(Known::find(entry.name.as_bytes()), Some(entry.known));
-            assert_eq!(Known::find(entry.name.to_uppercase().as_bytes()), Some(entry.known));
+            assert_eq!(
+                Known::find(entry.name.to_uppercase().as_bytes()),
+                Some(entry.known)
+            );
             assert_eq!(entry.known.name(), entry.name);
             if entry.compact != 0 {
                 assert_eq!(Known::find(&[entry.compact]), Some(entry.known));
-                assert_eq!(Known::find(&[entry.compact.to_ascii_uppercase()]), Some(entry.known));
+                assert_eq!(
+                    Known::find(&[entry.compact.to_ascii_uppercase()]),
+                    Some(entry.known)
+                );
             }
         }
-        for unknown in ["", "q", "X-Vendor", "Vi", "a-name-that-is-longer-than-any-known"] {
+        for unknown in [
+            "",
+            "q",
+            "X-Vendor",
+            "Vi",
+            "a-name-that-is-longer-than-any-known",
+        ] {
             assert_eq!(Known::find(unknown.as_bytes()), None, "{unknown}");
         }
         assert_eq!(Known::find(&[0]), None);

@@ -32,7 +32,11 @@ pub enum NameAddrError {
 impl NameAddr {
     /// An address without display name and parameters.
     pub const fn new(uri: Uri) -> Self {
-        Self { display: None, uri, params: Params::new() }
+        Self {
+            display: None,
+            uri,
+            params: Params::new(),
+        }
     }
 
     /// Reads one address with its parameters.
@@ -46,24 +50,43 @@ impl NameAddr {
     pub fn parse(bytes: &[u8]) -> Result<Self, NameAddrError> {
         let bytes = lex::trim(bytes);
         let name_end = match bytes.first() {
-            Some(b'"') => lex::quoted_end(bytes).ok_or(NameAddrError::Malformed("display name with unbalanced quotes"))?,
+            Some(b'"') => lex::quoted_end(bytes).ok_or(NameAddrError::Malformed(
+                "display name with unbalanced quotes",
+            ))?,
             _ => 0,
         };
         let (quoted, rest) = bytes.split_at_checked(name_end).unwrap_or((b"", bytes));
         let Some((unquoted, rest)) = lex::split_once(rest, b'<') else {
-            return if quoted.is_empty() { Self::parse_bare(bytes) } else { Err(NameAddrError::Malformed("no address")) };
+            return if quoted.is_empty() {
+                Self::parse_bare(bytes)
+            } else {
+                Err(NameAddrError::Malformed("no address"))
+            };
         };
         let unquoted = lex::trim(unquoted);
         let display = match (quoted, unquoted) {
             ([], []) => None,
-            ([], name) if name.contains(&b'"') => return Err(NameAddrError::Malformed("display name with unbalanced quotes")),
+            ([], name) if name.contains(&b'"') => {
+                return Err(NameAddrError::Malformed(
+                    "display name with unbalanced quotes",
+                ));
+            }
             ([], name) => Some(lex::text(name)),
             (name, []) => Some(lex::unquote(&lex::text(name)).into_owned()),
-            _ => return Err(NameAddrError::Malformed("text between display name and address")),
+            _ => {
+                return Err(NameAddrError::Malformed(
+                    "text between display name and address",
+                ));
+            }
         };
-        let (uri, params) = lex::split_once(rest, b'>').ok_or(NameAddrError::Malformed("unbalanced angle brackets"))?;
+        let (uri, params) = lex::split_once(rest, b'>')
+            .ok_or(NameAddrError::Malformed("unbalanced angle brackets"))?;
         let params = Params::parse(params).map_err(|error| NameAddrError::Malformed(error.0))?;
-        Ok(Self { display, uri: Uri::parse(lex::trim(uri))?, params })
+        Ok(Self {
+            display,
+            uri: Uri::parse(lex::trim(uri))?,
+            params,
+        })
     }
 
     /// Without brackets, what follows the first semicolon belongs to the header, not to the URI.
@@ -75,7 +98,11 @@ impl NameAddr {
             return Err(NameAddrError::Malformed("this URI needs angle brackets"));
         }
         let params = Params::parse(params).map_err(|error| NameAddrError::Malformed(error.0))?;
-        Ok(Self { display: None, uri: Uri::parse(uri)?, params })
+        Ok(Self {
+            display: None,
+            uri: Uri::parse(uri)?,
+            params,
+        })
     }
 
     /// The tag of a From or To.
@@ -118,16 +145,30 @@ mod tests {
         let table = [
             ("<sip:a@b>", "<sip:a@b>"),
             ("sip:a@b;tag=1", "<sip:a@b>;tag=1"),
-            ("  sip:vivekg@chair.example.com ;   tag    = 1918181833n", "<sip:vivekg@chair.example.com>;tag=1918181833n"),
-            ("caller<sip:caller@example.com>;tag=323", "\"caller\" <sip:caller@example.com>;tag=323"),
-            ("\"J Rosenberg \\\\\\\"\"       <sip:j@example.com>  ;  tag = 98asjd8", "\"J Rosenberg \\\\\\\"\" <sip:j@example.com>;tag=98asjd8"),
-            ("Bell, Alexander <sip:a.g.bell@example.com>;tag=43", "\"Bell, Alexander\" <sip:a.g.bell@example.com>;tag=43"),
+            (
+                "  sip:vivekg@chair.example.com ;   tag    = 1918181833n",
+                "<sip:vivekg@chair.example.com>;tag=1918181833n",
+            ),
+            (
+                "caller<sip:caller@example.com>;tag=323",
+                "\"caller\" <sip:caller@example.com>;tag=323",
+            ),
+            (
+                "\"J Rosenberg \\\\\\\"\"       <sip:j@example.com>  ;  tag = 98asjd8",
+                "\"J Rosenberg \\\\\\\"\" <sip:j@example.com>;tag=98asjd8",
+            ),
+            (
+                "Bell, Alexander <sip:a.g.bell@example.com>;tag=43",
+                "\"Bell, Alexander\" <sip:a.g.bell@example.com>;tag=43",
+            ),
             ("\"\" < sip:a@b;lr >", "\"\" <sip:a@b;lr>"),
             ("<tel:+1-201>;p=\"<;>\"", "<tel:+1-201>;p=\"<;>\""),
             ("<sip:a@b?Route=%3Csip:c%3E>", "<sip:a@b?Route=%3Csip:c%3E>"),
         ];
         for (input, printed) in table {
-            let parsed: NameAddr = input.parse().unwrap_or_else(|error| panic!("{input}: {error}"));
+            let parsed: NameAddr = input
+                .parse()
+                .unwrap_or_else(|error| panic!("{input}: {error}"));
             assert_eq!(parsed.to_string(), printed);
             assert_eq!(printed.parse(), Ok(parsed));
         }

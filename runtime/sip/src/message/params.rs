@@ -21,7 +21,9 @@ pub(crate) struct BadParam(pub(crate) &'static str);
 impl Params {
     /// No parameters.
     pub const fn new() -> Self {
-        Self { text: String::new() }
+        Self {
+            text: String::new(),
+        }
     }
 
     /// Reads parameters from what follows a URI or header value: nothing, or text that begins with `;`.
@@ -29,9 +31,15 @@ impl Params {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, BadParam> {
         let bytes = lex::trim(bytes);
         let Some((b';', list)) = bytes.split_first() else {
-            return if bytes.is_empty() { Ok(Self::new()) } else { Err(BadParam("text after the URI that is no parameter")) };
+            return if bytes.is_empty() {
+                Ok(Self::new())
+            } else {
+                Err(BadParam("text after the URI that is no parameter"))
+            };
         };
-        let mut params = Self { text: String::with_capacity(bytes.len()) };
+        let mut params = Self {
+            text: String::with_capacity(bytes.len()),
+        };
         for item in lex::Items::new(list, b';') {
             let (name, value) = match lex::split_once(item, b'=') {
                 Some((name, value)) => (lex::trim(name), Some(lex::trim(value))),
@@ -40,7 +48,11 @@ impl Params {
             if name.is_empty() && value.is_none() {
                 continue;
             }
-            if name.is_empty() || name.iter().any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'<' | b'>' | b',')) {
+            if name.is_empty()
+                || name
+                    .iter()
+                    .any(|byte| matches!(byte, b' ' | b'\t' | b'"' | b'<' | b'>' | b','))
+            {
                 return Err(BadParam("malformed parameter name"));
             }
             if let Some([b'"', ..]) = value
@@ -69,23 +81,28 @@ impl Params {
 
     /// All parameters in order: name, and value as on the wire (quoted strings with their quotes).
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        lex::Items::new(self.text.as_bytes(), b';').skip(1).filter_map(|item| {
-            let item = std::str::from_utf8(item).ok()?;
-            Some(match item.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (item, None),
+        lex::Items::new(self.text.as_bytes(), b';')
+            .skip(1)
+            .filter_map(|item| {
+                let item = std::str::from_utf8(item).ok()?;
+                Some(match item.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (item, None),
+                })
             })
-        })
     }
 
     /// Is the parameter there, with or without a value?
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
+        self.iter()
+            .any(|(candidate, _)| candidate.eq_ignore_ascii_case(name))
     }
 
     /// The value as it stands on the wire; `None` when the parameter is absent or has no value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))?.1
+        self.iter()
+            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name))?
+            .1
     }
 
     /// The value with quotes and escapes taken off.
@@ -95,7 +112,9 @@ impl Params {
 
     /// Sets the parameter, in its old place when it was there. Values that are no token, host or number are quoted.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
-        let mut changed = Self { text: String::with_capacity(self.text.len() + name.len() + 16) };
+        let mut changed = Self {
+            text: String::with_capacity(self.text.len() + name.len() + 16),
+        };
         let quoted = value.map(|value| {
             let plain = |byte: u8| lex::is_token_byte(byte) || matches!(byte, b'[' | b']' | b':');
             if !value.is_empty() && value.bytes().all(plain) {
@@ -129,7 +148,10 @@ impl Params {
             return false;
         }
         let mut changed = Self::new();
-        for (old_name, old_value) in self.iter().filter(|(candidate, _)| !candidate.eq_ignore_ascii_case(name)) {
+        for (old_name, old_value) in self
+            .iter()
+            .filter(|(candidate, _)| !candidate.eq_ignore_ascii_case(name))
+        {
             changed.append(old_name, old_value);
         }
         *self = changed;
@@ -149,8 +171,12 @@ mod tests {
 
     #[test]
     fn reading_takes_the_white_space_out() {
-        let params = Params::parse(b" ; newparam =\t newvalue ;secondparam ; q = 0.33;; x=\"a;b\"").unwrap();
-        assert_eq!(params.to_string(), ";newparam=newvalue;secondparam;q=0.33;x=\"a;b\"");
+        let params =
+            Params::parse(b" ; newparam =\t newvalue ;secondparam ; q = 0.33;; x=\"a;b\"").unwrap();
+        assert_eq!(
+            params.to_string(),
+            ";newparam=newvalue;secondparam;q=0.33;x=\"a;b\""
+        );
         assert_eq!(params.get("NEWPARAM"), Some("newvalue"));
         assert_eq!(params.get("secondparam"), None);
         assert!(params.contains("secondparam"));
@@ -161,7 +187,14 @@ mod tests {
 
     #[test]
     fn malformed_parameters_are_refused() {
-        for bad in [&b"x"[..], b";=1", b";a b=1", b";a=\"open", b";a=\"x\"y", b";<a>"] {
+        for bad in [
+            &b"x"[..],
+            b";=1",
+            b";a b=1",
+            b";a=\"open",
+            b";a=\"x\"y",
+            b";<a>",
+        ] {
             assert!(Params::parse(bad).is_err(), "{}", lex::text(bad));
         }
     }
@@ -178,6 +211,9 @@ mod tests {
         );
         assert!(params.remove("branch"));
         assert!(!params.remove("branch"));
-        assert_eq!(params.get_unquoted("text").as_deref(), Some("call \"completed\"; elsewhere"));
+        assert_eq!(
+            params.get_unquoted("text").as_deref(),
+            Some("call \"completed\"; elsewhere")
+        );
     }
 }

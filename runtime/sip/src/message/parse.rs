@@ -30,7 +30,11 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) const fn new(offset: usize, reason: &'static str) -> Self {
-        Self { offset, reason, reply: None }
+        Self {
+            offset,
+            reason,
+            reply: None,
+        }
     }
 
     /// The answer that the sender of a request is owed: 400, 505 or 413 with its Via, From, To, Call-ID and CSeq.
@@ -61,7 +65,11 @@ pub(crate) struct Fault {
 
 impl Fault {
     const fn bad(offset: usize, reason: &'static str) -> Self {
-        Self { status: 400, offset, reason }
+        Self {
+            status: 400,
+            offset,
+            reason,
+        }
     }
 }
 
@@ -88,8 +96,14 @@ impl Head {
     /// Reads start line and headers. `None` when the empty line that ends them is not there.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         // RFC 3261, 7.5: empty lines before the start line are passed over.
-        let begin = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-        let mut lines = Lines { bytes, at: begin, returns: false };
+        let begin = bytes
+            .iter()
+            .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+        let mut lines = Lines {
+            bytes,
+            at: begin,
+            returns: false,
+        };
         let (start_begin, start_end) = lines.next_line()?;
         let first = bytes.get(start_begin..start_end).unwrap_or_default();
         let header_begin = lines.at;
@@ -124,8 +138,16 @@ impl Head {
         let mut headers = reader.finish(text);
         let length = content_length(&mut headers, header_begin);
         let start = read_start_line(lex::trim(first), start_begin);
-        let answerable = !is_response(first) && lex::split_once(first, b' ').is_some_and(|(method, _)| method != b"ACK");
-        Some(Self { start, answerable, headers, length, fault, end: lines.at })
+        let answerable = !is_response(first)
+            && lex::split_once(first, b' ').is_some_and(|(method, _)| method != b"ACK");
+        Some(Self {
+            start,
+            answerable,
+            headers,
+            length,
+            fault,
+            end: lines.at,
+        })
     }
 
     /// Length of the body: as the header says; `None` when there is no header or it cannot be believed.
@@ -139,12 +161,18 @@ impl Head {
             Ok(body_end) => {
                 let body = body.get(..body_end).unwrap_or_default().to_vec();
                 match self.start {
-                    Ok(StartLine::Request { method, uri }) => {
-                        Ok(Message::Request(Request { method, uri, headers: self.headers, body }))
-                    }
-                    Ok(StartLine::Response { status, reason }) => {
-                        Ok(Message::Response(Response { status, reason, headers: self.headers, body }))
-                    }
+                    Ok(StartLine::Request { method, uri }) => Ok(Message::Request(Request {
+                        method,
+                        uri,
+                        headers: self.headers,
+                        body,
+                    })),
+                    Ok(StartLine::Response { status, reason }) => Ok(Message::Response(Response {
+                        status,
+                        reason,
+                        headers: self.headers,
+                        body,
+                    })),
                     Err(fault) => Err(ParseError::new(fault.offset, fault.reason)),
                 }
             }
@@ -178,7 +206,11 @@ impl Head {
 
     /// The fault of a message that is longer than is taken.
     pub(crate) fn refuse_too_large(&self) -> ParseError {
-        self.refuse(Fault { status: 413, offset: self.end, reason: "Message too large" })
+        self.refuse(Fault {
+            status: 413,
+            offset: self.end,
+            reason: "Message too large",
+        })
     }
 
     /// Finds the end of the body, or the first fault in the order in which they matter.
@@ -188,7 +220,12 @@ impl Head {
             return Err(fault);
         }
         let body_end = match self.length? {
-            Some(length) if length > body.len() => return Err(Fault::bad(self.end, "Content-Length beyond the end of the message")),
+            Some(length) if length > body.len() => {
+                return Err(Fault::bad(
+                    self.end,
+                    "Content-Length beyond the end of the message",
+                ));
+            }
             Some(length) => length,
             None => body.len(),
         };
@@ -237,25 +274,38 @@ fn read_line(reader: &mut Reader, line: &[u8], offset: usize) -> Result<(), &'st
     }
     let rest = lex::trim_start(line.get(colon + 1..).unwrap_or_default());
     let begin = offset + line.len() - rest.len();
-    reader.line(known, (offset, offset + name.len()), (begin, begin + lex::trim(rest).len()));
+    reader.line(
+        known,
+        (offset, offset + name.len()),
+        (begin, begin + lex::trim(rest).len()),
+    );
     Ok(())
 }
 
 fn is_response(line: &[u8]) -> bool {
-    line.get(..4).is_some_and(|front| front.eq_ignore_ascii_case(b"SIP/"))
+    line.get(..4)
+        .is_some_and(|front| front.eq_ignore_ascii_case(b"SIP/"))
 }
 
 fn read_start_line(line: &[u8], offset: usize) -> Result<StartLine, Fault> {
     if is_response(line) {
         return read_status_line(line).ok_or(Fault::bad(offset, "Malformed status line"));
     }
-    let (method, rest) = lex::split_once(line, b' ').ok_or(Fault::bad(offset, "Malformed request line"))?;
+    let (method, rest) =
+        lex::split_once(line, b' ').ok_or(Fault::bad(offset, "Malformed request line"))?;
     let at = memchr::memrchr(b' ', rest).ok_or(Fault::bad(offset, "Malformed request line"))?;
-    let (uri, version) = (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default());
+    let (uri, version) = (
+        rest.get(..at).unwrap_or_default(),
+        rest.get(at + 1..).unwrap_or_default(),
+    );
     let method = Method::parse(method).ok_or(Fault::bad(offset, "Malformed method"))?;
     if !version.eq_ignore_ascii_case(b"SIP/2.0") {
         let is_sip = is_response(version);
-        return Err(Fault { status: if is_sip { 505 } else { 400 }, offset, reason: "Version not supported" });
+        return Err(Fault {
+            status: if is_sip { 505 } else { 400 },
+            offset,
+            reason: "Version not supported",
+        });
     }
     let uri = Uri::parse(uri).map_err(|_| Fault::bad(offset, "Malformed Request-URI"))?;
     Ok(StartLine::Request { method, uri })
@@ -267,8 +317,13 @@ fn read_status_line(line: &[u8]) -> Option<StartLine> {
         return None;
     }
     let (code, reason) = lex::split_once(rest, b' ').unwrap_or((rest, b""));
-    let status = lex::number(code).filter(|_| code.len() == 3).filter(|status| (100..700).contains(status))?;
-    Some(StartLine::Response { status, reason: lex::text(reason) })
+    let status = lex::number(code)
+        .filter(|_| code.len() == 3)
+        .filter(|status| (100..700).contains(status))?;
+    Some(StartLine::Response {
+        status,
+        reason: lex::text(reason),
+    })
 }
 
 /// Takes the Content-Length off the headers. Several are let through when they agree.
@@ -291,26 +346,41 @@ fn check_headers(headers: &Headers, start: &StartLine, offset: usize) -> Result<
     vias.peek().ok_or(bad("Missing Via"))?;
     let branch = vias.next().and_then(|top| Via::parse(top).ok());
     let top = branch.ok_or(bad("Malformed Via"))?;
-    if top.branch().is_some_and(|branch| branch.eq_ignore_ascii_case(via::MAGIC_COOKIE)) {
+    if top
+        .branch()
+        .is_some_and(|branch| branch.eq_ignore_ascii_case(via::MAGIC_COOKIE))
+    {
         return Err(bad("Via branch names no transaction"));
     }
     for via in vias {
         Via::parse(via).map_err(|_| bad("Malformed Via"))?;
     }
-    let from = headers.single(Known::From).ok_or(bad("Missing or several From"))?;
+    let from = headers
+        .single(Known::From)
+        .ok_or(bad("Missing or several From"))?;
     NameAddr::parse(from).map_err(|_| bad("Malformed From"))?;
-    let to = headers.single(Known::To).ok_or(bad("Missing or several To"))?;
+    let to = headers
+        .single(Known::To)
+        .ok_or(bad("Missing or several To"))?;
     NameAddr::parse(to).map_err(|_| bad("Malformed To"))?;
-    headers.single(Known::CallId).ok_or(bad("Missing or several Call-ID"))?;
+    headers
+        .single(Known::CallId)
+        .ok_or(bad("Missing or several Call-ID"))?;
     headers.call_id().map_err(|_| bad("Malformed Call-ID"))?;
-    let cseq = headers.single(Known::CSeq).ok_or(bad("Missing or several CSeq"))?;
+    let cseq = headers
+        .single(Known::CSeq)
+        .ok_or(bad("Missing or several CSeq"))?;
     let cseq = CSeq::parse(cseq).ok_or(bad("Malformed CSeq"))?;
-    let StartLine::Request { method, .. } = start else { return Ok(()) };
+    let StartLine::Request { method, .. } = start else {
+        return Ok(());
+    };
     if cseq.method != *method {
         return Err(bad("CSeq of another method"));
     }
     if headers.first(Known::MaxForwards).is_some() {
-        let value = headers.single(Known::MaxForwards).ok_or(bad("Several Max-Forwards"))?;
+        let value = headers
+            .single(Known::MaxForwards)
+            .ok_or(bad("Several Max-Forwards"))?;
         lex::number::<u8>(value).ok_or(bad("Malformed Max-Forwards"))?;
     }
     for (known, reason) in [
@@ -318,7 +388,9 @@ fn check_headers(headers: &Headers, start: &StartLine, offset: usize) -> Result<
         (Known::Route, "Malformed Route"),
         (Known::RecordRoute, "Malformed Record-Route"),
     ] {
-        let readable = |item: &[u8]| (known == Known::Contact && item == b"*") || NameAddr::parse(item).is_ok();
+        let readable = |item: &[u8]| {
+            (known == Known::Contact && item == b"*") || NameAddr::parse(item).is_ok()
+        };
         if !headers.items_of(known).all(readable) {
             return Err(bad(reason));
         }
@@ -338,13 +410,24 @@ impl Headers {
 /// A response with what every response copies from its request (RFC 3261, 8.2.6.2).
 pub(crate) fn reply_to(request: &Headers, status: u16) -> Response {
     let mut headers = Headers::with_capacity(512, 12);
-    for known in [Known::Via, Known::From, Known::To, Known::CallId, Known::CSeq] {
+    for known in [
+        Known::Via,
+        Known::From,
+        Known::To,
+        Known::CallId,
+        Known::CSeq,
+    ] {
         headers.copy(request, known);
     }
     if status == 100 {
         headers.copy(request, Known::Timestamp);
     }
-    Response { status, reason: status::phrase(status).to_owned(), headers, body: Vec::new() }
+    Response {
+        status,
+        reason: status::phrase(status).to_owned(),
+        headers,
+        body: Vec::new(),
+    }
 }
 
 /// A To tag for an answer that is sent without keeping state: the same for each retransmission (RFC 3261, 8.2.7).

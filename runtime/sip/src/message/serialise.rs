@@ -67,7 +67,11 @@ impl<'de> Visitor<'de> for Wire {
 }
 
 fn deserialize_wire<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    if deserializer.is_human_readable() { deserializer.deserialize_any(Wire) } else { deserializer.deserialize_byte_buf(Wire) }
+    if deserializer.is_human_readable() {
+        deserializer.deserialize_any(Wire)
+    } else {
+        deserializer.deserialize_byte_buf(Wire)
+    }
 }
 
 macro_rules! as_message {
@@ -131,15 +135,28 @@ mod tests {
     fn what_is_stored_comes_back() {
         let wire = b"INVITE sip:a@[::1];lr SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: \"\xe9\" <sip:b@c>;tag=1\r\n\
             To: <tel:+1>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\nX-Raw: \xff\xfe\r\n\r\nbody\0";
-        let Ok(Message::Request(request)) = Message::parse(wire) else { panic!("a request") };
+        let Ok(Message::Request(request)) = Message::parse(wire) else {
+            panic!("a request")
+        };
         let stored = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&stored).unwrap(), request);
         assert!(serde_json::from_str::<Response>(&stored).is_err());
         let stored = serde_json::to_string(&request.headers).unwrap();
-        assert_eq!(serde_json::from_str::<Headers>(&stored).unwrap(), request.headers);
-        let parts = (request.uri.clone(), request.headers.via().unwrap(), request.headers.from().unwrap(), request.method.clone());
+        assert_eq!(
+            serde_json::from_str::<Headers>(&stored).unwrap(),
+            request.headers
+        );
+        let parts = (
+            request.uri.clone(),
+            request.headers.via().unwrap(),
+            request.headers.from().unwrap(),
+            request.method.clone(),
+        );
         let stored = serde_json::to_string(&parts).unwrap();
-        assert_eq!(serde_json::from_str::<(Uri, Via, NameAddr, Method)>(&stored).unwrap(), parts);
+        assert_eq!(
+            serde_json::from_str::<(Uri, Via, NameAddr, Method)>(&stored).unwrap(),
+            parts
+        );
         assert!(serde_json::from_str::<Uri>("\"nothing\"").is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! Messages out of a byte stream (RFC 3261, 18.3; keep-alives of RFC 5626, 4.4.1).
 
-use super::parse::{Head, MAX_MESSAGE, ParseError};
 use super::Message;
+use super::parse::{Head, MAX_MESSAGE, ParseError};
 use thiserror::Error;
 
 /// Cuts the bytes of a connection into messages. Bytes in any portions go in by [`Framer::push`]; what they complete
@@ -78,7 +78,11 @@ impl Framer {
         }
         if !self.has_whole_head() {
             let waiting = self.buffer.len() - self.taken;
-            return if waiting > MAX_MESSAGE { Err(Fatal(ParseError::new(waiting, "Headers without end"))) } else { Ok(None) };
+            return if waiting > MAX_MESSAGE {
+                Err(Fatal(ParseError::new(waiting, "Headers without end")))
+            } else {
+                Ok(None)
+            };
         }
         self.finish_message()
     }
@@ -89,9 +93,8 @@ impl Framer {
         // A line break may lie across the end of what was searched: step back over it.
         let from = self.searched.saturating_sub(3);
         let tail = rest.get(from..).unwrap_or_default();
-        let whole = memchr::memchr_iter(b'\n', tail).any(|at| {
-            matches!(tail.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..]))
-        });
+        let whole = memchr::memchr_iter(b'\n', tail)
+            .any(|at| matches!(tail.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])));
         if !whole {
             self.searched = rest.len();
         }
@@ -103,7 +106,9 @@ impl Framer {
         let Some(head) = Head::read(rest) else {
             return Err(Fatal(ParseError::new(0, "Headers without end")));
         };
-        let Some(length) = head.body_length() else { return Err(Fatal(head.refuse_unframed())) };
+        let Some(length) = head.body_length() else {
+            return Err(Fatal(head.refuse_unframed()));
+        };
         let whole = head.end.saturating_add(length);
         if whole > MAX_MESSAGE {
             return Err(Fatal(head.refuse_too_large()));

@@ -28,7 +28,10 @@ pub enum HeaderError {
 }
 
 fn malformed(known: Known, reason: impl Display) -> HeaderError {
-    HeaderError::Malformed { name: known.name(), reason: reason.to_string() }
+    HeaderError::Malformed {
+        name: known.name(),
+        reason: reason.to_string(),
+    }
 }
 
 impl Headers {
@@ -41,16 +44,22 @@ impl Headers {
     }
 
     fn addresses(&self, known: Known) -> Result<Vec<NameAddr>, HeaderError> {
-        self.items_of(known).map(|item| NameAddr::parse(item).map_err(|error| malformed(known, error))).collect()
+        self.items_of(known)
+            .map(|item| NameAddr::parse(item).map_err(|error| malformed(known, error)))
+            .collect()
     }
 
     /// The addresses that can be read; others are left out.
     fn readable_addresses(&self, known: Known) -> Vec<NameAddr> {
-        self.items_of(known).filter_map(|item| NameAddr::parse(item).ok()).collect()
+        self.items_of(known)
+            .filter_map(|item| NameAddr::parse(item).ok())
+            .collect()
     }
 
     fn tokens(&self, known: Known) -> impl Iterator<Item = String> {
-        self.items_of(known).filter(|item| !item.is_empty()).map(lex::text)
+        self.items_of(known)
+            .filter(|item| !item.is_empty())
+            .map(lex::text)
     }
 
     /// The top Via: the hop the message came from, or the response goes to.
@@ -58,13 +67,17 @@ impl Headers {
     /// # Errors
     /// When there is none or it is malformed.
     pub fn via(&self) -> Result<Via, HeaderError> {
-        let top = self.items_of(Known::Via).next().ok_or(HeaderError::Missing("Via"))?;
+        let top = self
+            .items_of(Known::Via)
+            .next()
+            .ok_or(HeaderError::Missing("Via"))?;
         Via::parse(top).map_err(|error| malformed(Known::Via, error))
     }
 
     /// All Vias, top first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via, HeaderError>> {
-        self.items_of(Known::Via).map(|item| Via::parse(item).map_err(|error| malformed(Known::Via, error)))
+        self.items_of(Known::Via)
+            .map(|item| Via::parse(item).map_err(|error| malformed(Known::Via, error)))
     }
 
     /// Puts this Via in the place of the top one.
@@ -94,7 +107,8 @@ impl Headers {
     /// # Errors
     /// When there is none or it is malformed.
     pub fn cseq(&self) -> Result<CSeq, HeaderError> {
-        CSeq::parse(self.required(Known::CSeq)?).ok_or_else(|| malformed(Known::CSeq, "no number and method"))
+        CSeq::parse(self.required(Known::CSeq)?)
+            .ok_or_else(|| malformed(Known::CSeq, "no number and method"))
     }
 
     /// Call-ID (RFC 3261, 20.8), compared byte by byte.
@@ -114,7 +128,11 @@ impl Headers {
     /// # Errors
     /// When one is malformed.
     pub fn contacts(&self) -> Result<Vec<NameAddr>, HeaderError> {
-        if self.is_contact_wildcard() { Ok(Vec::new()) } else { self.addresses(Known::Contact) }
+        if self.is_contact_wildcard() {
+            Ok(Vec::new())
+        } else {
+            self.addresses(Known::Contact)
+        }
     }
 
     /// Is the Contact `*` (RFC 3261, 10.2.2)?
@@ -171,7 +189,10 @@ impl Headers {
     /// Retry-After in seconds, without comment and parameters (RFC 3261, 20.33).
     pub fn retry_after(&self) -> Option<u32> {
         let value = self.first(Known::RetryAfter)?;
-        let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = value
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         lex::number(value.get(..digits)?)
     }
 
@@ -204,7 +225,9 @@ impl Headers {
 
     /// User-Agent of a request, Server of a response, as text.
     pub fn user_agent(&self) -> Option<String> {
-        self.first(Known::UserAgent).or_else(|| self.first(Known::Server)).map(lex::text)
+        self.first(Known::UserAgent)
+            .or_else(|| self.first(Known::Server))
+            .map(lex::text)
     }
 }
 
@@ -219,12 +242,25 @@ mod tests {
         headers.push("v", "SIP/2.0/UDP c");
         headers.push("Require", "100rel, timer,");
         headers.push("Retry-After", "18000;duration=3600");
-        headers.push("Reason", "SIP ;cause=200 ;text=\"Call completed elsewhere\", Q.850;cause=16");
-        headers.push("P-Asserted-Identity", "\"Cullen, J\" <sip:fluffy@cisco.com>, <tel:+14085264000>, <broken");
+        headers.push(
+            "Reason",
+            "SIP ;cause=200 ;text=\"Call completed elsewhere\", Q.850;cause=16",
+        );
+        headers.push(
+            "P-Asserted-Identity",
+            "\"Cullen, J\" <sip:fluffy@cisco.com>, <tel:+14085264000>, <broken",
+        );
         headers.push("Diversion", "<tel:+1>;reason=no-answer");
         headers.push("Privacy", "id;critical");
         headers.push("Contact", "*");
-        assert_eq!(headers.vias().filter_map(Result::ok).map(|via| via.host.to_string()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(
+            headers
+                .vias()
+                .filter_map(Result::ok)
+                .map(|via| via.host.to_string())
+                .collect::<Vec<_>>(),
+            ["a", "b", "c"]
+        );
         let mut top = headers.via().unwrap();
         assert!(top.stamp("192.0.2.1:5060".parse().unwrap()));
         headers.set_top_via(&top);
@@ -241,6 +277,9 @@ mod tests {
         assert_eq!(headers.contacts(), Ok(Vec::new()));
         assert_eq!(headers.from(), Err(HeaderError::Missing("From")));
         headers.push("From", "nothing");
-        assert!(matches!(headers.from(), Err(HeaderError::Malformed { name: "From", .. })));
+        assert!(matches!(
+            headers.from(),
+            Err(HeaderError::Malformed { name: "From", .. })
+        ));
     }
 }

@@ -78,7 +78,10 @@ impl Uri {
     /// # Errors
     /// When the scheme or, in SIP and SIPS URIs, host, port or a parameter is malformed.
     pub fn parse(bytes: &[u8]) -> Result<Self, UriError> {
-        if bytes.iter().any(|&byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f)) {
+        if bytes
+            .iter()
+            .any(|&byte| byte <= b' ' || matches!(byte, b'<' | b'>' | b'"' | 0x7f))
+        {
             return Err(UriError("a character that no URI may hold"));
         }
         let (scheme, rest) = lex::split_once(bytes, b':').ok_or(UriError("no scheme"))?;
@@ -92,27 +95,45 @@ impl Uri {
         } else if scheme.eq_ignore_ascii_case(b"tel") {
             Self::parse_tel(rest)
         } else if scheme.first().is_some_and(u8::is_ascii_alphabetic)
-            && scheme.iter().all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+            && scheme
+                .iter()
+                .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
         {
-            Ok(Self::opaque(Scheme::Other(lex::text(scheme).to_ascii_lowercase()), lex::text(rest)))
+            Ok(Self::opaque(
+                Scheme::Other(lex::text(scheme).to_ascii_lowercase()),
+                lex::text(rest),
+            ))
         } else {
             Err(UriError("malformed scheme"))
         }
     }
 
     const fn opaque(scheme: Scheme, text: String) -> Self {
-        Self { scheme, user: Some(text), password: None, host: None, port: None, params: Params::new(), headers: String::new() }
+        Self {
+            scheme,
+            user: Some(text),
+            password: None,
+            host: None,
+            port: None,
+            params: Params::new(),
+            headers: String::new(),
+        }
     }
 
     fn parse_tel(rest: &[u8]) -> Result<Self, UriError> {
         let number_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let (number, params) = rest.split_at_checked(number_end).ok_or(UriError("no number"))?;
+        let (number, params) = rest
+            .split_at_checked(number_end)
+            .ok_or(UriError("no number"))?;
         let dialled = |&byte: &u8| byte.is_ascii_hexdigit() || b"+-.()*#".contains(&byte);
         if number.is_empty() || !number.iter().all(dialled) {
             return Err(UriError("malformed telephone number"));
         }
         let params = Params::parse(params).map_err(|error| UriError(error.0))?;
-        Ok(Self { params, ..Self::opaque(Scheme::Tel, lex::text(number)) })
+        Ok(Self {
+            params,
+            ..Self::opaque(Scheme::Tel, lex::text(number))
+        })
     }
 
     fn parse_sip(scheme: Scheme, rest: &[u8]) -> Result<Self, UriError> {
@@ -121,17 +142,29 @@ impl Uri {
             Some((userinfo, rest)) => (Some(userinfo), rest),
             None => (None, rest),
         };
-        let (user, password) = match userinfo.map(|text| lex::split_once(text, b':').map_or((text, None), |(u, p)| (u, Some(p)))) {
+        let (user, password) = match userinfo
+            .map(|text| lex::split_once(text, b':').map_or((text, None), |(u, p)| (u, Some(p))))
+        {
             Some(([], _)) => return Err(UriError("empty user part")),
             Some((user, password)) => (Some(lex::text(user)), password.map(lex::text)),
             None => (None, None),
         };
         let (address, headers) = lex::split_once(rest, b'?').unwrap_or((rest, b""));
         let host_end = memchr::memchr(b';', address).unwrap_or(address.len());
-        let (host, params) = address.split_at_checked(host_end).ok_or(UriError("no host"))?;
+        let (host, params) = address
+            .split_at_checked(host_end)
+            .ok_or(UriError("no host"))?;
         let (host, port) = Host::parse_with_port(host).ok_or(UriError("malformed host or port"))?;
         let params = Params::parse(params).map_err(|error| UriError(error.0))?;
-        Ok(Self { scheme, user, password, host: Some(host), port, params, headers: lex::text(headers) })
+        Ok(Self {
+            scheme,
+            user,
+            password,
+            host: Some(host),
+            port,
+            params,
+            headers: lex::text(headers),
+        })
     }
 
     /// Is it `sip:` or `sips:`?
@@ -143,7 +176,11 @@ impl Uri {
     /// stand inside the user part of some carriers' URIs.
     pub fn user_decoded(&self) -> Option<Cow<'_, str>> {
         let user = self.user.as_deref()?;
-        let user = if self.is_sip() { user.split(';').next().unwrap_or(user) } else { user };
+        let user = if self.is_sip() {
+            user.split(';').next().unwrap_or(user)
+        } else {
+            user
+        };
         Some(unescape(user))
     }
 
@@ -159,12 +196,18 @@ impl Uri {
 
     /// The `maddr` parameter (RFC 3261, 19.1.1), when it is a host.
     pub fn maddr(&self) -> Option<Host> {
-        self.params.get("maddr").and_then(|text| Host::parse(text.as_bytes()))
+        self.params
+            .get("maddr")
+            .and_then(|text| Host::parse(text.as_bytes()))
     }
 
     /// The port to send to: the one written, or the default of the scheme (5060, `sips:` 5061).
     pub fn port_or_default(&self) -> u16 {
-        self.port.unwrap_or(if self.scheme == Scheme::Sips { 5061 } else { 5060 })
+        self.port.unwrap_or(if self.scheme == Scheme::Sips {
+            5061
+        } else {
+            5060
+        })
     }
 
     /// Do both URIs mean the same (RFC 3261, 19.1.4; for `tel:` RFC 3966, 4)? This is no equivalence relation in the
@@ -178,7 +221,10 @@ impl Uri {
             Scheme::Tel => {
                 let number = |uri: &Self| -> String {
                     let text = uri.user.as_deref().unwrap_or_default();
-                    text.chars().filter(|c| !"-.()".contains(*c)).map(|c| c.to_ascii_lowercase()).collect()
+                    text.chars()
+                        .filter(|c| !"-.()".contains(*c))
+                        .map(|c| c.to_ascii_lowercase())
+                        .collect()
                 };
                 number(self) == number(other) && same_params(&self.params, &other.params, |_| true)
             }
@@ -192,7 +238,11 @@ impl Uri {
             (None, None) => true,
             _ => false,
         };
-        let decisive = |name: &str| ["user", "ttl", "method", "maddr", "transport"].iter().any(|n| n.eq_ignore_ascii_case(name));
+        let decisive = |name: &str| {
+            ["user", "ttl", "method", "maddr", "transport"]
+                .iter()
+                .any(|n| n.eq_ignore_ascii_case(name))
+        };
         same(&self.user, &other.user)
             && same(&self.password, &other.password)
             && self.host == other.host
@@ -205,11 +255,15 @@ impl Uri {
 /// Equal in every parameter that both have, and none that `decisive` names is in one only.
 fn same_params(a: &Params, b: &Params, decisive: impl Fn(&str) -> bool) -> bool {
     let covers = |one: &Params, two: &Params| {
-        one.iter().all(|(name, value)| match (two.contains(name), value, two.get(name)) {
-            (false, ..) => !decisive(name),
-            (true, Some(left), Some(right)) => unescape(left).eq_ignore_ascii_case(&unescape(right)),
-            (true, left, right) => left.is_none() && right.is_none(),
-        })
+        one.iter().all(
+            |(name, value)| match (two.contains(name), value, two.get(name)) {
+                (false, ..) => !decisive(name),
+                (true, Some(left), Some(right)) => {
+                    unescape(left).eq_ignore_ascii_case(&unescape(right))
+                }
+                (true, left, right) => left.is_none() && right.is_none(),
+            },
+        )
     };
     covers(a, b) && covers(b, a)
 }
@@ -219,7 +273,10 @@ fn same_headers(a: &str, b: &str) -> bool {
     fn sorted(text: &str) -> Vec<(String, String)> {
         let field = |field: &str| {
             let (name, value) = field.split_once('=').unwrap_or((field, ""));
-            (unescape(name).to_ascii_lowercase(), unescape(value).into_owned())
+            (
+                unescape(name).to_ascii_lowercase(),
+                unescape(value).into_owned(),
+            )
         };
         let mut fields: Vec<_> = text.split('&').map(field).collect();
         fields.sort();
@@ -239,7 +296,10 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
         rest = after;
         if byte == b'%'
             && let [high, low, after @ ..] = rest
-            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
+            && let (Some(high), Some(low)) = (
+                char::from(*high).to_digit(16),
+                char::from(*low).to_digit(16),
+            )
         {
             // Two hexadecimal digits always fit.
             plain.push(u8::try_from(high * 16 + low).unwrap_or(b'%'));
@@ -306,7 +366,8 @@ mod tests {
     use super::*;
 
     fn uri(text: &str) -> Uri {
-        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+        text.parse()
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     #[test]
@@ -334,16 +395,32 @@ mod tests {
 
     #[test]
     fn malformed_uris_are_refused() {
-        for text in ["", "sip", "sip:", ":x", "sip:@host", "sip:a@", "sip:a@host:port", "sip:a@host:65536", "sip:a b@host",
-            "<sip:a@b>", "sip:a@[::1", "tel:", "tel:alice", "1x:y", "sip:a@b@c", "sip:a@b,c"]
-        {
+        for text in [
+            "",
+            "sip",
+            "sip:",
+            ":x",
+            "sip:@host",
+            "sip:a@",
+            "sip:a@host:port",
+            "sip:a@host:65536",
+            "sip:a b@host",
+            "<sip:a@b>",
+            "sip:a@[::1",
+            "tel:",
+            "tel:alice",
+            "1x:y",
+            "sip:a@b@c",
+            "sip:a@b,c",
+        ] {
             assert!(Uri::parse(text.as_bytes()).is_err(), "{text}");
         }
     }
 
     #[test]
     fn parts_are_found() {
-        let parsed = uri("sip:%2B8613;npdi=yes:pw@[2001:db8::1]:5070;LR;transport=TCP;maddr=192.0.2.9?a=b");
+        let parsed =
+            uri("sip:%2B8613;npdi=yes:pw@[2001:db8::1]:5070;LR;transport=TCP;maddr=192.0.2.9?a=b");
         assert_eq!(parsed.user_decoded().as_deref(), Some("+8613"));
         assert_eq!(parsed.password.as_deref(), Some("pw"));
         assert!(parsed.lr());
@@ -351,37 +428,70 @@ mod tests {
         assert_eq!(parsed.maddr(), Host::parse(b"192.0.2.9"));
         assert_eq!(parsed.port_or_default(), 5070);
         assert_eq!(uri("sips:x").port_or_default(), 5061);
-        assert_eq!(uri("tel:+1-201;isub=2").user_decoded().as_deref(), Some("+1-201"));
-        assert_eq!(Uri::sip(Some("a b@c"), Host::Name("h".into()), None).to_string(), "sip:a%20b%40c@h");
+        assert_eq!(
+            uri("tel:+1-201;isub=2").user_decoded().as_deref(),
+            Some("+1-201")
+        );
+        assert_eq!(
+            Uri::sip(Some("a b@c"), Host::Name("h".into()), None).to_string(),
+            "sip:a%20b%40c@h"
+        );
     }
 
     /// The examples of RFC 3261, 19.1.4.
     #[test]
     fn equality_follows_the_rfc() {
         let equal = [
-            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp"),
+            (
+                "sip:%61lice@atlanta.com;transport=TCP",
+                "sip:alice@AtLanTa.CoM;Transport=tcp",
+            ),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
             ("sip:carol@chicago.com", "sip:carol@chicago.com;security=on"),
-            ("sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com", "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com"),
-            ("sip:alice@atlanta.com?subject=project%20x&priority=urgent", "sip:alice@atlanta.com?priority=urgent&subject=project%20x"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
             ("tel:+1-201-555-0123", "tel:+12015550123"),
         ];
         let different = [
-            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            (
+                "SIP:ALICE@AtLanTa.CoM;Transport=udp",
+                "sip:alice@AtLanTa.CoM;Transport=UDP",
+            ),
             ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
             ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
-            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
-            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            (
+                "sip:bob@biloxi.com",
+                "sip:bob@biloxi.com:6000;transport=tcp",
+            ),
+            (
+                "sip:carol@chicago.com",
+                "sip:carol@chicago.com?Subject=next%20meeting",
+            ),
             ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
-            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
+            (
+                "sip:carol@chicago.com;security=on",
+                "sip:carol@chicago.com;security=off",
+            ),
             ("sip:carol@chicago.com", "sips:carol@chicago.com"),
             ("tel:123", "tel:123;phone-context=+1"),
         ];
         for (a, b) in equal {
-            assert!(uri(a).is_equivalent(&uri(b)) && uri(b).is_equivalent(&uri(a)), "{a} {b}");
+            assert!(
+                uri(a).is_equivalent(&uri(b)) && uri(b).is_equivalent(&uri(a)),
+                "{a} {b}"
+            );
         }
         for (a, b) in different {
-            assert!(!uri(a).is_equivalent(&uri(b)) && !uri(b).is_equivalent(&uri(a)), "{a} {b}");
+            assert!(
+                !uri(a).is_equivalent(&uri(b)) && !uri(b).is_equivalent(&uri(a)),
+                "{a} {b}"
+            );
         }
     }
 }

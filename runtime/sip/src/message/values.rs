@@ -20,7 +20,10 @@ impl CSeq {
         let bytes = lex::trim(bytes);
         let blank = bytes.iter().position(|&byte| lex::is_blank(byte))?;
         let (number, method) = bytes.split_at_checked(blank)?;
-        Some(Self { number: lex::number(number)?, method: Method::parse(lex::trim(method))? })
+        Some(Self {
+            number: lex::number(number)?,
+            method: Method::parse(lex::trim(method))?,
+        })
     }
 }
 
@@ -44,12 +47,20 @@ pub struct Reason {
 impl Reason {
     /// A reason given as a SIP status code.
     pub fn sip(status: u16, text: &str) -> Self {
-        Self { protocol: "SIP".into(), cause: Some(status), text: Some(text.into()) }
+        Self {
+            protocol: "SIP".into(),
+            cause: Some(status),
+            text: Some(text.into()),
+        }
     }
 
     /// A reason given as an ITU-T Q.850 cause.
     pub fn q850(cause: u16, text: &str) -> Self {
-        Self { protocol: "Q.850".into(), cause: Some(cause), text: Some(text.into()) }
+        Self {
+            protocol: "Q.850".into(),
+            cause: Some(cause),
+            text: Some(text.into()),
+        }
     }
 
     /// Reads one value; `None` when it is malformed.
@@ -63,7 +74,9 @@ impl Reason {
         let params = Params::parse(params).ok()?;
         Some(Self {
             protocol: lex::text(protocol),
-            cause: params.get("cause").and_then(|cause| lex::number(cause.as_bytes())),
+            cause: params
+                .get("cause")
+                .and_then(|cause| lex::number(cause.as_bytes())),
             text: params.get_unquoted("text").map(Into::into),
         })
     }
@@ -71,7 +84,11 @@ impl Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if lex::is_token(self.protocol.as_bytes()) { &self.protocol } else { "SIP" })?;
+        f.write_str(if lex::is_token(self.protocol.as_bytes()) {
+            &self.protocol
+        } else {
+            "SIP"
+        })?;
         if let Some(cause) = self.cause {
             write!(f, ";cause={cause}")?;
         }
@@ -132,16 +149,29 @@ mod tests {
         let read = |text: &str| CSeq::parse(text.as_bytes()).map(|cseq| cseq.to_string());
         assert_eq!(read("0009     INVITE").as_deref(), Some("9 INVITE"));
         assert_eq!(read("4294967295\tX").as_deref(), Some("4294967295 X"));
-        for bad in ["", "INVITE", "1", "1 ", "-1 INVITE", "4294967296 INVITE", "36893488147419103232 REGISTER", "1 IN VITE"] {
+        for bad in [
+            "",
+            "INVITE",
+            "1",
+            "1 ",
+            "-1 INVITE",
+            "4294967296 INVITE",
+            "36893488147419103232 REGISTER",
+            "1 IN VITE",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn reason() {
-        let reason = Reason::parse(b"Q.850 ;cause=16 ;text=\"Normal \\\"call\\\" clearing\"").unwrap();
+        let reason =
+            Reason::parse(b"Q.850 ;cause=16 ;text=\"Normal \\\"call\\\" clearing\"").unwrap();
         assert_eq!(reason, Reason::q850(16, "Normal \"call\" clearing"));
-        assert_eq!(reason.to_string(), "Q.850;cause=16;text=\"Normal \\\"call\\\" clearing\"");
+        assert_eq!(
+            reason.to_string(),
+            "Q.850;cause=16;text=\"Normal \\\"call\\\" clearing\""
+        );
         assert_eq!(Reason::parse(b"SIP").unwrap().cause, None);
         assert_eq!(Reason::parse(b";cause=1"), None);
     }
@@ -150,7 +180,10 @@ mod tests {
     fn media_type() {
         let media_type = MediaType::parse(b"Multipart/MIXED ; boundary=\"a b\"").unwrap();
         assert!(media_type.is("multipart", "mixed"));
-        assert_eq!(media_type.params.get_unquoted("boundary").as_deref(), Some("a b"));
+        assert_eq!(
+            media_type.params.get_unquoted("boundary").as_deref(),
+            Some("a b")
+        );
         assert_eq!(MediaType::parse(b"text"), None);
     }
 }

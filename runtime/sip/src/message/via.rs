@@ -31,7 +31,9 @@ impl Transport {
             return None;
         }
         let known = [Self::Udp, Self::Tcp, Self::Tls, Self::Ws, Self::Wss];
-        let found = known.into_iter().find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(bytes));
+        let found = known
+            .into_iter()
+            .find(|transport| transport.as_str().as_bytes().eq_ignore_ascii_case(bytes));
         Some(found.unwrap_or_else(|| Self::Other(lex::text(bytes).to_ascii_uppercase())))
     }
 
@@ -85,7 +87,12 @@ impl Via {
         let mut params = Params::new();
         params.set("rport", None);
         params.set("branch", Some(branch));
-        Self { transport, host, port, params }
+        Self {
+            transport,
+            host,
+            port,
+            params,
+        }
     }
 
     /// Reads one Via value.
@@ -100,7 +107,10 @@ impl Via {
             return Err(ViaError("the protocol is not SIP/2.0"));
         }
         let rest = lex::trim(rest);
-        let blank = rest.iter().position(|&byte| lex::is_blank(byte)).ok_or(ViaError("no host"))?;
+        let blank = rest
+            .iter()
+            .position(|&byte| lex::is_blank(byte))
+            .ok_or(ViaError("no host"))?;
         let (transport, rest) = rest.split_at_checked(blank).ok_or(ViaError("no host"))?;
         let transport = Transport::parse(transport).ok_or(ViaError("malformed transport"))?;
         let host_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
@@ -110,7 +120,12 @@ impl Via {
             return Err(ViaError("empty parameter"));
         }
         let params = Params::parse(params).map_err(|error| ViaError(error.0))?;
-        Ok(Self { transport, host, port, params })
+        Ok(Self {
+            transport,
+            host,
+            port,
+            params,
+        })
     }
 
     /// The branch: the transaction's identifier (RFC 3261, 17.2.3). Senders of RFC 2543 may have none.
@@ -120,7 +135,9 @@ impl Via {
 
     /// Does the branch follow RFC 3261, so that it alone names the transaction?
     pub fn has_magic_cookie(&self) -> bool {
-        self.branch().and_then(|branch| branch.get(..MAGIC_COOKIE.len())).is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE))
+        self.branch()
+            .and_then(|branch| branch.get(..MAGIC_COOKIE.len()))
+            .is_some_and(|start| start.eq_ignore_ascii_case(MAGIC_COOKIE))
     }
 
     /// The port the sender listens at: as written, or the transport's default.
@@ -130,7 +147,12 @@ impl Via {
 
     /// The `received` parameter (RFC 3261, 18.2.1), with or without brackets.
     pub fn received(&self) -> Option<IpAddr> {
-        self.params.get("received")?.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.params
+            .get("received")?
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .parse()
+            .ok()
     }
 
     /// Sets the `received` parameter.
@@ -175,11 +197,18 @@ impl Via {
     /// Where an unreliable transport sends the response to (RFC 3261, 18.2.2; RFC 3581, 4): `maddr`, else `received`
     /// with `rport` or the port of `sent-by`, else `sent-by`. `None` when that is a name that must be resolved first.
     pub fn response_address(&self) -> Option<SocketAddr> {
-        if let Some(maddr) = self.params.get("maddr").and_then(|text| Host::parse(text.as_bytes())) {
+        if let Some(maddr) = self
+            .params
+            .get("maddr")
+            .and_then(|text| Host::parse(text.as_bytes()))
+        {
             return maddr.socket_address(self.port_or_default());
         }
         if let Some(received) = self.received() {
-            return Some(SocketAddr::new(received, self.rport().unwrap_or_else(|| self.port_or_default())));
+            return Some(SocketAddr::new(
+                received,
+                self.rport().unwrap_or_else(|| self.port_or_default()),
+            ));
         }
         self.host.socket_address(self.port_or_default())
     }
@@ -210,17 +239,40 @@ mod tests {
     #[test]
     fn vias_are_read_and_printed() {
         let table = [
-            ("SIP/2.0/UDP 192.0.2.2;branch=390skdjuw", "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw"),
-            ("SIP  / 2.0  / tcp     spindle.example.com   ;  branch  =   z9hG4bK9ikj8", "SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ikj8"),
-            ("SIP/2.0/UNKNOWN t5.example.com:5070;hidden", "SIP/2.0/UNKNOWN t5.example.com:5070;hidden"),
-            ("SIP/2.0/UDP [2001:db8::9:1]:5060;received=[2001:db8::9:2]", "SIP/2.0/UDP [2001:db8::9:1]:5060;received=[2001:db8::9:2]"),
+            (
+                "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw",
+                "SIP/2.0/UDP 192.0.2.2;branch=390skdjuw",
+            ),
+            (
+                "SIP  / 2.0  / tcp     spindle.example.com   ;  branch  =   z9hG4bK9ikj8",
+                "SIP/2.0/TCP spindle.example.com;branch=z9hG4bK9ikj8",
+            ),
+            (
+                "SIP/2.0/UNKNOWN t5.example.com:5070;hidden",
+                "SIP/2.0/UNKNOWN t5.example.com:5070;hidden",
+            ),
+            (
+                "SIP/2.0/UDP [2001:db8::9:1]:5060;received=[2001:db8::9:2]",
+                "SIP/2.0/UDP [2001:db8::9:1]:5060;received=[2001:db8::9:2]",
+            ),
         ];
         for (input, printed) in table {
-            let via: Via = input.parse().unwrap_or_else(|error| panic!("{input}: {error}"));
+            let via: Via = input
+                .parse()
+                .unwrap_or_else(|error| panic!("{input}: {error}"));
             assert_eq!(via.to_string(), printed);
             assert_eq!(printed.parse(), Ok(via));
         }
-        for bad in ["", "garbage", "SIP/2.0/UDP", "SIP/2.0/UDP ;branch=1", "SIP/3.0/UDP h", "HTTP/2.0/TCP h", "SIP/2.0/UDP h;;x", "SIP/2.0/UDP h:x"] {
+        for bad in [
+            "",
+            "garbage",
+            "SIP/2.0/UDP",
+            "SIP/2.0/UDP ;branch=1",
+            "SIP/3.0/UDP h",
+            "HTTP/2.0/TCP h",
+            "SIP/2.0/UDP h;;x",
+            "SIP/2.0/UDP h:x",
+        ] {
             assert!(Via::parse(bad.as_bytes()).is_err(), "{bad}");
         }
     }
@@ -229,12 +281,36 @@ mod tests {
     fn responses_find_their_way() {
         let source: SocketAddr = "198.51.100.7:40000".parse().unwrap();
         let table = [
-            ("SIP/2.0/UDP 198.51.100.7:5080;branch=z9hG4bK1", false, "198.51.100.7:5080"),
-            ("SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1", false, "198.51.100.7:5060"),
-            ("SIP/2.0/UDP 10.0.0.1:5080;branch=z9hG4bK1", true, "198.51.100.7:5080"),
-            ("SIP/2.0/UDP pc.example.com;rport;branch=z9hG4bK1", true, "198.51.100.7:40000"),
-            ("SIP/2.0/UDP 198.51.100.7;received=203.0.113.1", true, "198.51.100.7:5060"),
-            ("SIP/2.0/UDP 198.51.100.7;maddr=192.0.2.9", false, "192.0.2.9:5060"),
+            (
+                "SIP/2.0/UDP 198.51.100.7:5080;branch=z9hG4bK1",
+                false,
+                "198.51.100.7:5080",
+            ),
+            (
+                "SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK1",
+                false,
+                "198.51.100.7:5060",
+            ),
+            (
+                "SIP/2.0/UDP 10.0.0.1:5080;branch=z9hG4bK1",
+                true,
+                "198.51.100.7:5080",
+            ),
+            (
+                "SIP/2.0/UDP pc.example.com;rport;branch=z9hG4bK1",
+                true,
+                "198.51.100.7:40000",
+            ),
+            (
+                "SIP/2.0/UDP 198.51.100.7;received=203.0.113.1",
+                true,
+                "198.51.100.7:5060",
+            ),
+            (
+                "SIP/2.0/UDP 198.51.100.7;maddr=192.0.2.9",
+                false,
+                "192.0.2.9:5060",
+            ),
             ("SIP/2.0/TLS 198.51.100.7", false, "198.51.100.7:5061"),
         ];
         for (input, changed, expected) in table {
