@@ -184,7 +184,7 @@ def main():
         *sorted(glob.glob(str(ROOT / "flows/*/Cargo.toml"))),
         str(ROOT / "tests/flows/Cargo.toml"),
     ]
-    problems, count = [], 0
+    problems, count, repeated = [], 0, {}
     for manifest in manifests:
         packages = metadata(manifest, policy["graph"]["targets"])
         count += len(packages)
@@ -193,7 +193,9 @@ def main():
         where = os.path.relpath(pathlib.Path(manifest).parent, ROOT)
         twice = duplicates(packages)
         if twice:
-            print(f"{where}: in several versions: {'; '.join(twice)}")
+            repeated.setdefault("; ".join(twice), []).append(where)
+    for crates, places in repeated.items():
+        print(f"in several versions ({', '.join(places)}): {crates}")
     for problem in sorted(set(problems)):
         print(f"error: {problem}")
     if problems:

@@ -1,0 +1,90 @@
+# What people do with Vireo. Each target says what it does; the work is in scripts/ and cargo.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Everything that is built goes here; cargo reads the variable as well.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+VIREO = $(CARGO_TARGET_DIR)/release/vireo
+# Crates outside the workspace, checked on the host; flows are linked by scripts/build-flow.sh.
+FLOW_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard sdk/rust/Cargo.toml examples/*/Cargo.toml flows/*/Cargo.toml tests/flows/Cargo.toml))
+STEP = @printf '\n== %s\n' "$(1)"
+
+## Show this list
+.PHONY: help
+help:
+	@awk '/^## / { text = substr($$0, 4) } \
+	      /^[a-z-]+:/ && text { split($$0, name, ":"); printf "make %-10s %s\n", name[1], text; text = "" }' Makefile
+
+## Place a real call to the demo flow and check what was heard
+.PHONY: demo
+demo: setup prompts flows build
+	$(call STEP,A call to the demo flow)
+	@$(VIREO) demo --config examples/demo.toml
+
+## Leave the demo's server running for your softphone (ADDRESS=... for one on another machine)
+.PHONY: run
+run: setup prompts flows build
+	@scripts/run.sh $(VIREO) $(ADDRESS)
+
+## Run all checks and tests, end to end with SIPp
+.PHONY: test
+test: setup prompts flows check build
+	$(call STEP,Tests of the SDK and of the flows)
+	@for crate in $(FLOW_CRATES); do \
+	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
+	done
+	$(call STEP,Tests of the server)
+	@cargo test --release --locked --workspace
+
+## Check formatting, lints and licences
+.PHONY: check
+check: fmt-check licences
+	$(call STEP,Lints)
+	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@for crate in $(FLOW_CRATES); do \
+	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo clippy --quiet --release --locked --all-targets \
+	        --manifest-path $$crate/Cargo.toml -- -D warnings; \
+	done
+
+## Build the server and the tools
+.PHONY: build
+build:
+	$(call STEP,Server (the first build takes some minutes))
+	@cargo build --release --locked --workspace --bins
+
+## Build the flows of examples and tests into target/flows
+.PHONY: flows
+flows: setup
+	$(call STEP,Flows)
+	@scripts/build-flows.sh
+
+## Make the prompts of examples and tests in target/prompts
+.PHONY: prompts
+prompts: setup
+	$(call STEP,Prompts)
+	@scripts/make-prompts.sh
+
+## Install what is missing on this machine
+.PHONY: setup
+setup:
+	@scripts/setup.sh
+
+## Format the code
+.PHONY: fmt
+fmt:
+	@cargo fmt --all
+	@for crate in $(FLOW_CRATES); do cargo fmt --manifest-path $$crate/Cargo.toml; done
+
+.PHONY: fmt-check
+fmt-check:
+	$(call STEP,Formatting)
+	@cargo fmt --all --check
+	@for crate in $(FLOW_CRATES); do cargo fmt --check --manifest-path $$crate/Cargo.toml; done
+
+.PHONY: licences
+licences:
+	$(call STEP,Licences)
+	@scripts/check-licences.py
