@@ -3,8 +3,13 @@
 //! The detector computes eight Goertzel filters over half-blocks of 51 samples (6.4 ms) and joins
 //! each two of them into a half-overlapped block of 102 samples (12.8 ms). A block is a *hit* when
 //! one tone of each group stands out, their twist is possible and they hold most of the block's
-//! energy. What makes a hit a digit is time: how far each block was covered by the tone is known
-//! from its amplitude, the coverages add up to the tone's length, and 30 ms of it are enough.
+//! energy. Hits in a row make a digit when three more things hold:
+//!
+//! * length: how far each block was covered by the tone is known from its amplitude, the coverages
+//!   add up to the tone's length, and 30 ms of it are enough;
+//! * frequency: the phase from block to block tells each tone's frequency;
+//! * purity: with the frequency known, what the filters missed by being off it is added, and then
+//!   hardly any energy may be left over. This is what tells a key from a voice.
 
 use crate::{SAMPLES_PER_MS, peak_of_sine, tone};
 
@@ -24,15 +29,19 @@ const KEYS: [[char; 4]; 4] = [
 const HOP: usize = 51;
 /// Samples of a block.
 const BLOCK: f32 = 2.0 * HOP as f32;
-/// The part of a block's energy that both tones must hold. Q.24's +-1.5 % costs a fifth of it, and
-/// speech has more than a third elsewhere.
+/// The part of a block's energy that both filters must hold. Q.24's +-1.5 % costs a fifth of it.
 const ENERGY_FRACTION: f32 = 0.65;
-/// A tone must be so much stronger than the next one of its group (6 dB).
-const PEAK_RATIO: f32 = 4.0;
+/// The part that both tones must hold in the mean, corrected for their frequencies. Noise 10 dB
+/// below the tones leaves 0.91.
+const PURITY: f32 = 0.86;
+/// A tone's frequency may be off by so much: Q.24 demands 1.5 % accepted and 3.5 % rejected.
+const FREQUENCY_TOLERANCE: f32 = 0.025;
+/// A tone must be so much stronger than the next one of its group (5 dB).
+const PEAK_RATIO: f32 = 3.0;
 /// High over low: Q.24 asks for +4 dB; 8 dB accepted, for what +-1.5 % adds.
 const TWIST_HIGH: f32 = 6.31;
-/// Low over high: Q.24 asks for 8 dB; 11 dB accepted.
-const TWIST_LOW: f32 = 12.6;
+/// Low over high: Q.24 asks for 8 dB; 12 dB accepted.
+const TWIST_LOW: f32 = 15.8;
 /// Each tone must be at least so loud.
 const MIN_LEVEL_DBM0: f32 = -42.0;
 /// Hits in a row that a digit needs.
@@ -41,6 +50,9 @@ const MIN_HITS: u32 = 3;
 const MIN_LENGTH: f32 = 240.0;
 /// Half-blocks without the tone that end a digit: 32 ms. A lost packet of 20 ms does not split it.
 const MISSES_TO_END: u32 = 5;
+/// A block with so much of the largest amplitude was filled by the tone: the other group's tone
+/// shakes it by an eighth.
+const FILLED: f32 = 0.75;
 /// Blocks whose amplitude is remembered while a digit is not yet sure.
 const REMEMBERED: usize = 8;
 
@@ -64,10 +76,10 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Detector {
     bank: Bank,
-    /// The half-block before, and its energy.
+    /// The half-block before.
     previous: Half,
-    /// The block before, for the tone's beginning.
-    before: Powers,
+    /// The block before.
+    before: Block,
     state: State,
 }
 
@@ -93,6 +105,10 @@ struct Run {
     remembered: usize,
     /// Samples beyond those blocks.
     more: f32,
+    /// Sums over the steps from hit to hit: deviations from the nominal frequencies, relative.
+    deviation: (f32, f32),
+    /// Sum of the purities of the hits that are neither first nor last.
+    purity: f32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,25 +123,30 @@ impl Pair {
     }
 }
 
-/// Squared amplitudes of a block: a sine of peak `a` that fills the block gives `a * a`.
-#[derive(Debug, Clone, Copy, Default)]
-struct Powers {
-    low: [f32; 4],
-    high: [f32; 4],
-}
-
-impl Powers {
-    fn amplitudes(&self, pair: Pair) -> (f32, f32) {
-        (self.low[pair.row].sqrt(), self.high[pair.column].sqrt())
-    }
-}
-
-/// Complex outputs of the eight filters over a half-block.
+/// Complex outputs of the eight filters over a half-block, and the energy of its samples.
 #[derive(Debug, Clone, Copy, Default)]
 struct Half {
     re: [f32; 8],
     im: [f32; 8],
     energy: f32,
+}
+
+/// The same for two half-blocks. A sine of peak `a` that fills the block gives the power `a * a`.
+#[derive(Debug, Clone, Copy, Default)]
+struct Block {
+    re: [f32; 8],
+    im: [f32; 8],
+    power: [f32; 8],
+    energy: f32,
+}
+
+impl Block {
+    fn amplitudes(&self, pair: Pair) -> (f32, f32) {
+        (
+            self.power[pair.row].sqrt(),
+            self.power[4 + pair.column].sqrt(),
+        )
+    }
 }
 
 /// The eight filters, side by side so that the compiler uses vector registers.
@@ -197,36 +218,80 @@ impl Bank {
         Some(half)
     }
 
-    /// The squared amplitudes of the block of two half-blocks.
-    fn join(&self, first: &Half, second: &Half) -> Powers {
-        let mut power = [0.0; 8];
+    /// The block of two half-blocks.
+    fn join(&self, first: &Half, second: &Half) -> Block {
+        let mut block = Block {
+            energy: first.energy + second.energy,
+            ..Block::default()
+        };
         for k in 0..8 {
-            let re = first.re[k] * self.turn_re[k] - first.im[k] * self.turn_im[k] + second.re[k];
-            let im = first.re[k] * self.turn_im[k] + first.im[k] * self.turn_re[k] + second.im[k];
-            power[k] = (re * re + im * im) * (4.0 / (BLOCK * BLOCK));
+            let (re, im) = (first.re[k], first.im[k]);
+            let re = re * self.turn_re[k] - im * self.turn_im[k] + second.re[k];
+            let im = first.re[k] * self.turn_im[k] + im * self.turn_re[k] + second.im[k];
+            block.re[k] = re;
+            block.im[k] = im;
+            block.power[k] = (re * re + im * im) * (4.0 / (BLOCK * BLOCK));
         }
-        let mut powers = Powers::default();
-        powers.low.copy_from_slice(&power[..4]);
-        powers.high.copy_from_slice(&power[4..]);
-        powers
+        block
+    }
+
+    /// By how many radians a sample the tone of filter `k` is above the filter, from its phase in
+    /// two blocks that follow each other.
+    fn detuning(&self, k: usize, before: &Block, block: &Block) -> f32 {
+        let re = before.re[k] * self.turn_re[k] - before.im[k] * self.turn_im[k];
+        let im = before.re[k] * self.turn_im[k] + before.im[k] * self.turn_re[k];
+        let (cos, sin) = (
+            block.re[k] * re + block.im[k] * im,
+            block.im[k] * re - block.re[k] * im,
+        );
+        sin.atan2(cos) / HOP as f32
+    }
+}
+
+/// The part of its power that a filter sees of a tone that is off by so many radians a sample.
+fn filter_response(detuning: f32) -> f32 {
+    let x = detuning * BLOCK / 2.0;
+    if x.abs() < 0.01 {
+        1.0
+    } else {
+        (x.sin() / x).powi(2).max(0.3)
     }
 }
 
 impl Run {
-    fn new(pair: Pair, before: &Powers, block: &Powers) -> Self {
+    fn new(pair: Pair, before: &Block, block: &Block) -> Self {
         let mut run = Run {
             pair,
             hits: 1,
             amplitudes: [(0.0, 0.0); REMEMBERED],
             remembered: 0,
             more: 0.0,
+            deviation: (0.0, 0.0),
+            purity: 0.0,
         };
         run.add(before);
         run.add(block);
         run
     }
 
-    fn add(&mut self, block: &Powers) {
+    /// A further hit, which follows the hit `before`.
+    fn hit(&mut self, bank: &Bank, before: &Block, block: &Block) {
+        let (row, column) = (self.pair.row, 4 + self.pair.column);
+        let low = bank.detuning(row, before, block);
+        let high = bank.detuning(column, before, block);
+        let hz = |detuning: f32| detuning * crate::SAMPLE_RATE as f32 / std::f32::consts::TAU;
+        self.deviation.0 += hz(low) / LOW[self.pair.row];
+        self.deviation.1 += hz(high) / HIGH[self.pair.column];
+        if self.hits > 1 {
+            let tones = before.power[row] / filter_response(low)
+                + before.power[column] / filter_response(high);
+            self.purity += tones * BLOCK / 2.0 / before.energy.max(1.0);
+        }
+        self.hits += 1;
+        self.add(block);
+    }
+
+    fn add(&mut self, block: &Block) {
         let amplitudes = block.amplitudes(self.pair);
         if let Some(slot) = self.amplitudes.get_mut(self.remembered) {
             *slot = amplitudes;
@@ -243,7 +308,8 @@ impl Run {
             max_low = max_low.max(*low);
             max_high = max_high.max(*high);
         }
-        (low / max_low).min(high / max_high).min(1.0)
+        let coverage = (low / max_low).min(high / max_high);
+        if coverage < FILLED { coverage } else { 1.0 }
     }
 
     /// The tone's length, samples: each sample lies in two blocks, so half of each counts.
@@ -256,7 +322,14 @@ impl Run {
     }
 
     fn is_digit(&self) -> bool {
-        self.hits >= MIN_HITS && self.length() >= MIN_LENGTH
+        if self.hits < MIN_HITS || self.length() < MIN_LENGTH {
+            return false;
+        }
+        let steps = (self.hits - 1) as f32;
+        let (low, high) = (self.deviation.0 / steps, self.deviation.1 / steps);
+        low.abs() <= FREQUENCY_TOLERANCE
+            && high.abs() <= FREQUENCY_TOLERANCE
+            && self.purity / (steps - 1.0) >= PURITY
     }
 
     fn end(&self) -> Event {
@@ -280,7 +353,7 @@ impl Detector {
         Detector {
             bank: Bank::new(),
             previous: Half::default(),
-            before: Powers::default(),
+            before: Block::default(),
             state: State::Idle,
         }
     }
@@ -294,8 +367,8 @@ impl Detector {
                 return;
             };
             let block = self.bank.join(&self.previous, &half);
-            let pair = find_pair(&block, self.previous.energy + half.energy);
-            self.state = step(self.state, pair, &self.before, &block, &mut on_event);
+            let pair = find_pair(&block);
+            self.state = self.step(pair, &block, &mut on_event);
             self.previous = half;
             self.before = block;
         }
@@ -319,23 +392,88 @@ impl Detector {
         *self = Self::new();
         end
     }
+
+    /// The state after a block.
+    fn step(&self, pair: Option<Pair>, block: &Block, on_event: &mut impl FnMut(Event)) -> State {
+        match (self.state, pair) {
+            (State::Idle, None) => State::Idle,
+            (State::Candidate(run), pair) if pair.is_none() || pair == Some(run.pair) => {
+                self.prolong(run, pair.is_some(), block, on_event)
+            }
+            (State::Idle | State::Candidate(_), Some(pair)) => {
+                State::Candidate(Run::new(pair, &self.before, block))
+            }
+            (State::Candidate(_), None) => State::Idle,
+            (State::Digit { mut run, misses }, pair) => {
+                if pair == Some(run.pair) {
+                    run.add(block);
+                    return State::Digit { run, misses: 0 };
+                }
+                if misses == 0 {
+                    run.add(block);
+                }
+                match pair {
+                    // Another digit without a pause between. One block may be a mixture of both.
+                    Some(pair) if misses > 0 => {
+                        on_event(run.end());
+                        State::Candidate(Run::new(pair, &self.before, block))
+                    }
+                    _ if misses + 1 >= MISSES_TO_END => {
+                        on_event(run.end());
+                        State::Idle
+                    }
+                    _ => State::Digit {
+                        run,
+                        misses: misses + 1,
+                    },
+                }
+            }
+        }
+    }
+
+    /// A candidate after a block of its own pair, or of none.
+    fn prolong(
+        &self,
+        mut run: Run,
+        hit: bool,
+        block: &Block,
+        on_event: &mut impl FnMut(Event),
+    ) -> State {
+        if hit {
+            run.hit(&self.bank, &self.before, block);
+        } else {
+            // It may still hold the tone's last few milliseconds.
+            run.add(block);
+        }
+        if run.is_digit() {
+            on_event(Event::Start(run.pair.digit()));
+            State::Digit {
+                run,
+                misses: u32::from(!hit),
+            }
+        } else if hit {
+            State::Candidate(run)
+        } else {
+            State::Idle
+        }
+    }
 }
 
 /// The pair of a block that is a hit.
-fn find_pair(block: &Powers, energy: f32) -> Option<Pair> {
-    let row = strongest(&block.low)?;
-    let column = strongest(&block.high)?;
-    let (low, high) = (block.low[row], block.high[column]);
+fn find_pair(block: &Block) -> Option<Pair> {
+    let row = strongest(&block.power[..4])?;
+    let column = strongest(&block.power[4..])?;
+    let (low, high) = (block.power[row], block.power[4 + column]);
     let min = peak_of_sine(MIN_LEVEL_DBM0).powi(2);
     if low < min || high < min || high > low * TWIST_HIGH || low > high * TWIST_LOW {
         return None;
     }
     // A sine of peak a that fills the block has the energy a * a * BLOCK / 2.
-    ((low + high) * BLOCK / 2.0 >= energy * ENERGY_FRACTION).then_some(Pair { row, column })
+    ((low + high) * BLOCK / 2.0 >= block.energy * ENERGY_FRACTION).then_some(Pair { row, column })
 }
 
 /// The strongest of a group, if it stands out.
-fn strongest(group: &[f32; 4]) -> Option<usize> {
+fn strongest(group: &[f32]) -> Option<usize> {
     let mut best = 0;
     for k in 1..4 {
         if group[k] > group[best] {
@@ -344,59 +482,6 @@ fn strongest(group: &[f32; 4]) -> Option<usize> {
     }
     let stands_out = (0..4).all(|k| k == best || group[k] * PEAK_RATIO <= group[best]);
     stands_out.then_some(best)
-}
-
-fn step(
-    state: State,
-    pair: Option<Pair>,
-    before: &Powers,
-    block: &Powers,
-    on_event: &mut impl FnMut(Event),
-) -> State {
-    match (state, pair) {
-        (State::Idle, None) => State::Idle,
-        (State::Idle, Some(pair)) => State::Candidate(Run::new(pair, before, block)),
-        (State::Candidate(mut run), pair) if pair.is_none() || pair == Some(run.pair) => {
-            // A miss may still hold the tone's last few milliseconds.
-            run.add(block);
-            run.hits += u32::from(pair.is_some());
-            let misses = u32::from(pair.is_none());
-            if run.is_digit() {
-                on_event(Event::Start(run.pair.digit()));
-                State::Digit { run, misses }
-            } else if misses == 0 {
-                State::Candidate(run)
-            } else {
-                State::Idle
-            }
-        }
-        (State::Candidate(_), Some(pair)) => State::Candidate(Run::new(pair, before, block)),
-        (State::Candidate(_), None) => State::Idle,
-        (State::Digit { mut run, misses }, pair) => {
-            if pair == Some(run.pair) {
-                run.add(block);
-                return State::Digit { run, misses: 0 };
-            }
-            if misses == 0 {
-                run.add(block);
-            }
-            match pair {
-                // Another digit without a pause between. One block may be a mixture of both.
-                Some(pair) if misses > 0 => {
-                    on_event(run.end());
-                    State::Candidate(Run::new(pair, before, block))
-                }
-                _ if misses + 1 >= MISSES_TO_END => {
-                    on_event(run.end());
-                    State::Idle
-                }
-                _ => State::Digit {
-                    run,
-                    misses: misses + 1,
-                },
-            }
-        }
-    }
 }
 
 /// The tones of a digit, each at `level_dbm0` (-60 to -3), with ramped ends; at most a minute.

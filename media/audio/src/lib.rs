@@ -12,8 +12,10 @@ pub mod dtmf;
 pub mod g711;
 mod level;
 pub mod plc;
+pub mod recorder;
 pub mod tone;
 pub mod vad;
+pub mod wav;
 
 pub use codec::Codec;
 pub use level::{SILENCE_DBM0, level_dbm0, peak_of_sine};

@@ -12,7 +12,7 @@ const MARGIN_DB: f32 = 8.0;
 /// Speech is never quieter than this, dBm0.
 const MIN_LEVEL_DBM0: f32 = -50.0;
 /// The floor is believed to lie in this range, dBm0.
-const FLOOR_RANGE_DBM0: (f32, f32) = (-70.0, -25.0);
+const FLOOR_RANGE_DBM0: (f32, f32) = (-70.0, -3.0);
 /// So much activity in a row makes speech; a click does not.
 const ONSET_MS: u32 = 40;
 /// Speech goes on for so long after the last active frame: soft ends of words, short pauses.
