@@ -3,4 +3,6 @@
 #![deny(unsafe_code)]
 
 pub mod message;
+pub mod offer_answer;
+pub mod sdp;
 pub mod transport;

@@ -7,7 +7,7 @@
 
 mod headers;
 mod host;
-mod lex;
+pub(crate) mod lex;
 mod method;
 mod multipart;
 mod name;

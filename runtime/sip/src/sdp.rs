@@ -1,0 +1,439 @@
+//! Session descriptions (RFC 8866), read tolerantly and printed strictly.
+
+use crate::message::lex;
+use std::fmt;
+use std::net::IpAddr;
+use thiserror::Error;
+
+/// Most media descriptions of one session; each must be answered.
+pub const MAX_MEDIA: usize = 32;
+
+/// Most lines of one session description.
+pub const MAX_LINES: usize = 1024;
+
+/// A session description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// `o=`; absent only in what is read.
+    pub origin: Option<Origin>,
+    /// `s=`
+    pub name: String,
+    /// `c=` that holds for media without one of their own.
+    pub connection: Option<Connection>,
+    /// First `t=`: `0 0` for a session without bounds.
+    pub timing: String,
+    /// `a=` of the session.
+    pub attributes: Vec<Attribute>,
+    /// Other lines of the session (`b=`, `i=`, `u=`, ...) as letter and value. Not printed.
+    pub other: Vec<(char, String)>,
+    /// `m=` and what belongs to each.
+    pub media: Vec<Media>,
+}
+
+/// `o=` (RFC 8866, 5.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// User name, or `-`.
+    pub username: String,
+    /// Session identifier: digits, of any length.
+    pub session_id: String,
+    /// Session version: digits, of any length.
+    pub version: String,
+    /// Address of the creator.
+    pub connection: Connection,
+}
+
+/// An address with its type (RFC 8866, 5.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// `IP4` or `IP6`.
+    pub kind: String,
+    /// Address or name, without TTL and count.
+    pub address: String,
+}
+
+impl Connection {
+    /// The connection data of an address.
+    pub fn new(address: IpAddr) -> Self {
+        Self {
+            kind: if address.is_ipv4() { "IP4" } else { "IP6" }.into(),
+            address: address.to_string(),
+        }
+    }
+
+    /// The address; `None` when it is a name.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.address.parse().ok()
+    }
+
+    /// From `IN IP4 192.0.2.1/127`.
+    fn parse(value: &str) -> Option<Self> {
+        let mut words = value.split_whitespace();
+        let (network, kind, address) = (words.next()?, words.next()?, words.next()?);
+        let address = address.split('/').next()?;
+        network.eq_ignore_ascii_case("IN").then(|| Self {
+            kind: kind.to_ascii_uppercase(),
+            address: address.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IN {} {}", self.kind, self.address)
+    }
+}
+
+/// `a=` (RFC 8866, 5.13).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// What stands before the colon.
+    pub name: String,
+    /// What stands after it, when there is one.
+    pub value: Option<String>,
+}
+
+impl Attribute {
+    /// An attribute without value.
+    pub fn flag(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: None,
+        }
+    }
+
+    /// An attribute with a value.
+    pub fn new(name: &str, value: impl fmt::Display) -> Self {
+        Self {
+            name: name.to_owned(),
+            value: Some(value.to_string()),
+        }
+    }
+}
+
+/// `m=` (RFC 8866, 5.14) and the lines that belong to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// `audio`, `video`, `image`, ...
+    pub kind: String,
+    /// Port; 0 for a rejected or ended stream.
+    pub port: u16,
+    /// Number of ports, when one is given.
+    pub port_count: Option<u16>,
+    /// `RTP/AVP`, `RTP/SAVP`, `udptl`, ...
+    pub protocol: String,
+    /// Formats, in order of preference: for RTP the payload types.
+    pub formats: Vec<String>,
+    /// `c=` of this stream.
+    pub connection: Option<Connection>,
+    /// `a=` of this stream.
+    pub attributes: Vec<Attribute>,
+    /// Other lines of this stream as letter and value. Not printed.
+    pub other: Vec<(char, String)>,
+}
+
+impl Media {
+    /// Values of all attributes of this name.
+    pub fn attributes(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.attributes
+            .iter()
+            .filter(move |attribute| attribute.name.eq_ignore_ascii_case(name))
+            .map(|attribute| attribute.value.as_deref().unwrap_or_default())
+    }
+
+    /// Value of the first attribute of this name; empty when it has none.
+    pub fn attribute<'a>(&'a self, name: &str) -> Option<&'a str> {
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
+            .map(|attribute| attribute.value.as_deref().unwrap_or_default())
+    }
+
+    fn parse(value: &str) -> Option<Self> {
+        let mut words = value.split_whitespace();
+        let (kind, ports, protocol) = (words.next()?, words.next()?, words.next()?);
+        let (port, count) = match ports.split_once('/') {
+            Some((port, count)) => (port, Some(count.parse().ok()?)),
+            None => (ports, None),
+        };
+        Some(Self {
+            kind: kind.to_ascii_lowercase(),
+            port: port.parse().ok()?,
+            port_count: count,
+            protocol: protocol.to_owned(),
+            formats: words.map(str::to_owned).collect(),
+            connection: None,
+            attributes: Vec::new(),
+            other: Vec::new(),
+        })
+    }
+}
+
+/// Why text is no session description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SdpError {
+    /// It does not begin with `v=0`.
+    #[error("a session description begins with `v=0`")]
+    Version,
+    /// A line that matters cannot be read.
+    #[error("malformed `{0}=` in line {1}")]
+    Malformed(char, usize),
+    /// Too many lines or media descriptions.
+    #[error("a session description with more than {MAX_LINES} lines or {MAX_MEDIA} media")]
+    TooLong,
+}
+
+impl Session {
+    /// A session without media.
+    pub fn new(origin: Origin, connection: Connection) -> Self {
+        Self {
+            origin: Some(origin),
+            name: "-".into(),
+            connection: Some(connection),
+            timing: "0 0".into(),
+            attributes: Vec::new(),
+            other: Vec::new(),
+            media: Vec::new(),
+        }
+    }
+
+    /// Reads a session description. Lines may end in LF alone; lines without `=`, and those of unknown letters, are
+    /// passed over; `o=`, `s=` and `t=` may be missing.
+    ///
+    /// # Errors
+    /// Without `v=0`, with a malformed `o=`, `c=` or `m=`, or beyond the limits.
+    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
+        // CRLF as it should be, LF and even CR alone as they occur.
+        let text = lex::text(bytes).replace("\r\n", "\n").replace('\r', "\n");
+        let mut lines = text
+            .split('\n')
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
+        let (_, first) = lines.next().ok_or(SdpError::Version)?;
+        if first.trim() != "v=0" {
+            return Err(SdpError::Version);
+        }
+        let mut session = Self {
+            origin: None,
+            name: "-".into(),
+            connection: None,
+            timing: "0 0".into(),
+            attributes: Vec::new(),
+            other: Vec::new(),
+            media: Vec::new(),
+        };
+        let mut has_timing = false;
+        for (count, (number, line)) in lines.enumerate() {
+            if count >= MAX_LINES {
+                return Err(SdpError::TooLong);
+            }
+            let Some((letter, value)) = split_line(line) else {
+                continue;
+            };
+            let malformed = SdpError::Malformed(letter, number + 1);
+            match letter {
+                'o' => session.origin = Some(Origin::parse(value).ok_or(malformed)?),
+                's' if session.media.is_empty() => session.name = value.to_owned(),
+                't' if !has_timing => {
+                    session.timing = value.to_owned();
+                    has_timing = true;
+                }
+                'm' => {
+                    if session.media.len() >= MAX_MEDIA {
+                        return Err(SdpError::TooLong);
+                    }
+                    session.media.push(Media::parse(value).ok_or(malformed)?);
+                }
+                'c' => {
+                    let connection = Connection::parse(value).ok_or(malformed)?;
+                    let place = match session.media.last_mut() {
+                        Some(media) => &mut media.connection,
+                        None => &mut session.connection,
+                    };
+                    // Further ones would be layers of multicast.
+                    place.get_or_insert(connection);
+                }
+                'a' => {
+                    let attribute = match value.split_once(':') {
+                        Some((name, value)) => Attribute::new(name.trim(), value.trim()),
+                        None => Attribute::flag(value.trim()),
+                    };
+                    match session.media.last_mut() {
+                        Some(media) => media.attributes.push(attribute),
+                        None => session.attributes.push(attribute),
+                    }
+                }
+                _ => match session.media.last_mut() {
+                    Some(media) => media.other.push((letter, value.to_owned())),
+                    None => session.other.push((letter, value.to_owned())),
+                },
+            }
+        }
+        Ok(session)
+    }
+}
+
+fn split_line(line: &str) -> Option<(char, &str)> {
+    let (letter, value) = line.trim_start().split_once('=')?;
+    let mut letters = letter.trim_end().chars();
+    let letter = letters.next()?;
+    letters
+        .next()
+        .is_none()
+        .then(|| (letter.to_ascii_lowercase(), value.trim()))
+}
+
+impl Origin {
+    fn parse(value: &str) -> Option<Self> {
+        let mut words = value.splitn(4, ' ').map(str::trim);
+        let (username, session_id, version, rest) =
+            (words.next()?, words.next()?, words.next()?, words.next()?);
+        Some(Self {
+            username: username.to_owned(),
+            session_id: session_id.to_owned(),
+            version: version.to_owned(),
+            connection: Connection::parse(rest)?,
+        })
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("v=0\r\n")?;
+        if let Some(origin) = &self.origin {
+            let Origin {
+                username,
+                session_id,
+                version,
+                connection,
+            } = origin;
+            write!(f, "o={username} {session_id} {version} {connection}\r\n")?;
+        }
+        write!(
+            f,
+            "s={}\r\n",
+            if self.name.is_empty() {
+                "-"
+            } else {
+                &self.name
+            }
+        )?;
+        if let Some(connection) = &self.connection {
+            write!(f, "c={connection}\r\n")?;
+        }
+        write!(f, "t={}\r\n", self.timing)?;
+        write_attributes(f, &self.attributes)?;
+        for media in &self.media {
+            write!(f, "m={} {}", media.kind, media.port)?;
+            if let Some(count) = media.port_count {
+                write!(f, "/{count}")?;
+            }
+            write!(f, " {}", media.protocol)?;
+            for format in &media.formats {
+                write!(f, " {format}")?;
+            }
+            f.write_str("\r\n")?;
+            if let Some(connection) = &media.connection {
+                write!(f, "c={connection}\r\n")?;
+            }
+            write_attributes(f, &media.attributes)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_attributes(f: &mut fmt::Formatter<'_>, attributes: &[Attribute]) -> fmt::Result {
+    for Attribute { name, value } in attributes {
+        match value {
+            Some(value) => write!(f, "a={name}:{value}\r\n")?,
+            None => write!(f, "a={name}\r\n")?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_read_as_they_print() {
+        let text = "v=0\r\no=- 3724394400 3724394405 IN IP4 198.51.100.1\r\ns=Call\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n\
+            a=sendonly\r\nm=audio 49170/2 RTP/AVP 0 8 97\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:97 iLBC/8000\r\na=rtcp-mux\r\n\
+            m=image 0 udptl t38\r\n";
+        let session = Session::parse(text.as_bytes()).unwrap();
+        assert_eq!(session.to_string(), text);
+        assert_eq!(session.media.len(), 2);
+        assert_eq!(session.media[0].attribute("RTPMAP"), Some("97 iLBC/8000"));
+        assert_eq!(session.media[0].attribute("rtcp-mux"), Some(""));
+        assert_eq!(
+            session.media[0]
+                .connection
+                .as_ref()
+                .and_then(Connection::ip),
+            "192.0.2.1".parse().ok()
+        );
+        assert_eq!(session.media[0].port_count, Some(2));
+    }
+
+    #[test]
+    fn what_the_field_sends_is_tolerated() {
+        let text = "v=0\no=user one two IN IP4 pbx.local\nno equals sign\nxx=1\nz=0 0\nb=AS:64\nc=in ip4 224.2.1.1/127/3\n\
+            t=1 2\nt=3 4\nm=AUDIO 4000 RTP/AVP  0   8 \na= ptime : 30 \nb=TIAS:64000\ns=late\nc=IN IP4 192.0.2.9\nc=IN IP4 192.0.2.10\n";
+        let session = Session::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            session.connection.as_ref().map(|c| c.address.as_str()),
+            Some("224.2.1.1")
+        );
+        assert_eq!(session.timing, "1 2");
+        assert_eq!(session.media[0].kind, "audio");
+        assert_eq!(session.media[0].formats, ["0", "8"]);
+        assert_eq!(session.media[0].attribute("ptime"), Some("30"));
+        assert_eq!(
+            session.media[0]
+                .connection
+                .as_ref()
+                .map(|c| c.address.as_str()),
+            Some("192.0.2.9")
+        );
+        assert_eq!(
+            session.other,
+            [
+                ('z', "0 0".to_owned()),
+                ('b', "AS:64".to_owned()),
+                ('t', "3 4".to_owned())
+            ]
+        );
+        assert!(Session::parse(b"v=0\r\ns=\xe9\r\n").is_ok());
+    }
+
+    #[test]
+    fn malformed_descriptions_are_refused() {
+        let table: &[(&str, SdpError)] = &[
+            ("", SdpError::Version),
+            ("v=1\r\n", SdpError::Version),
+            ("s=-\r\n", SdpError::Version),
+            ("v=0\r\no=x\r\n", SdpError::Malformed('o', 2)),
+            ("v=0\nc=IN IP4\n", SdpError::Malformed('c', 2)),
+            (
+                "v=0\nm=audio 99999 RTP/AVP 0\n",
+                SdpError::Malformed('m', 2),
+            ),
+            ("v=0\nm=audio\n", SdpError::Malformed('m', 2)),
+        ];
+        for (text, error) in table {
+            assert_eq!(Session::parse(text.as_bytes()), Err(*error), "{text}");
+        }
+        let media = "m=audio 1 RTP/AVP 0\n".repeat(MAX_MEDIA + 1);
+        assert_eq!(
+            Session::parse(format!("v=0\n{media}").as_bytes()),
+            Err(SdpError::TooLong)
+        );
+        let lines = "a=x\n".repeat(MAX_LINES + 1);
+        assert_eq!(
+            Session::parse(format!("v=0\n{lines}").as_bytes()),
+            Err(SdpError::TooLong)
+        );
+    }
+}
