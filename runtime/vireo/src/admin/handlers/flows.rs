@@ -1,0 +1,160 @@
+//! Flows: what serves, deploying, rolling back.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Answer, Name, Params};
+use crate::admin::model::{DeployReport, DeploymentChange, FlowStatus, InspectionReport};
+use crate::admin::operations::Upload;
+use crate::admin::problem::Problem;
+use crate::admin::{Api, LARGEST_UPLOAD};
+use crate::explain::Code;
+
+/// How long the body of an upload may take.
+const UPLOAD_TIME: Duration = Duration::from_secs(120);
+
+/// Parameters of a deploy.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DeployParams {
+    /// Why, for the history; at most 1024 bytes.
+    #[serde(default)]
+    note: String,
+}
+
+/// Lists the flows and what they serve.
+#[utoipa::path(
+    get, path = "/v1/flows", operation_id = "list_flows", tag = "flows",
+    responses((status = 200, description = "Every configured flow, by name.", body = Vec<FlowStatus>))
+)]
+pub async fn list(State(api): State<Api>) -> Answer<Vec<FlowStatus>> {
+    Ok(Json(api.operations.flows().await?))
+}
+
+/// Deploys a component: new calls of the flow start on it, calls in progress keep their version.
+/// Deploying what serves already changes nothing and is no error.
+#[utoipa::path(
+    post, path = "/v1/flows/{flow}/deployments", operation_id = "deploy", tag = "flows",
+    params(("flow" = String, Path, description = "Name of the flow."), DeployParams),
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component, at most 64 MiB."),
+    responses(
+        (status = 200, description = "It serves.", body = DeployReport),
+        (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "VR0113: somebody else changed the deployment at the same time.", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "VR0103: it has more than 64 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "VR0111: the component was refused; what served still serves.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn deploy(
+    State(api): State<Api>,
+    Name(flow): Name,
+    Params(params): Params<DeployParams>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<DeployReport> {
+    let (wasm, _permit) = upload(&api, &headers, body).await?;
+    let upload = Upload {
+        flow,
+        wasm,
+        note: params.note,
+    };
+    Ok(Json(api.operations.deploy(upload).await?))
+}
+
+/// Puts the version back into service that served before the present one.
+#[utoipa::path(
+    post, path = "/v1/flows/{flow}/rollback", operation_id = "rollback", tag = "flows",
+    params(("flow" = String, Path, description = "Name of the flow.")),
+    responses(
+        (status = 200, description = "The earlier version serves.", body = DeployReport),
+        (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "VR0112: there is no earlier version.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn rollback(State(api): State<Api>, Name(flow): Name) -> Answer<DeployReport> {
+    Ok(Json(api.operations.rollback(flow).await?))
+}
+
+/// Lists the changes of a flow's deployment, the newest first.
+#[utoipa::path(
+    get, path = "/v1/flows/{flow}/history", operation_id = "flow_history", tag = "flows",
+    params(("flow" = String, Path, description = "Name of the flow.")),
+    responses(
+        (status = 200, description = "The changes.", body = Vec<DeploymentChange>),
+        (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn history(State(api): State<Api>, Name(flow): Name) -> Answer<Vec<DeploymentChange>> {
+    Ok(Json(api.operations.history(flow).await?))
+}
+
+/// Says what a component imports and needs, and what is wrong with it, without keeping it.
+#[utoipa::path(
+    post, path = "/v1/check", operation_id = "check", tag = "flows",
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component, at most 64 MiB."),
+    responses(
+        (status = 200, description = "What it is; it can run here when `problems` is empty.", body = InspectionReport),
+        (status = 413, description = "VR0103: it has more than 64 MiB.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "VR0111: it is no component.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn check(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<InspectionReport> {
+    let (wasm, _permit) = upload(&api, &headers, body).await?;
+    Ok(Json(api.operations.check(wasm).await?))
+}
+
+/// Reads a component into memory, within the limits of size, time and number.
+async fn upload(
+    api: &Api,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, tokio::sync::OwnedSemaphorePermit), Problem> {
+    let too_large = || {
+        Problem::new(
+            Code::UploadTooLarge,
+            format!("a component has at most {LARGEST_UPLOAD} bytes"),
+        )
+    };
+    // Refused before a byte of it is read, where the client says how much comes.
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|announced| announced > LARGEST_UPLOAD as u64) {
+        return Err(too_large());
+    }
+    let permit = api.uploads.clone().try_acquire_owned().map_err(|_| {
+        Problem::new(
+            Code::NotReady,
+            "other components are being uploaded; try again",
+        )
+    })?;
+    match tokio::time::timeout(UPLOAD_TIME, to_bytes(body, LARGEST_UPLOAD)).await {
+        Err(_) => Err(Problem::new(
+            Code::UploadBroken,
+            format!("the upload took more than {} s", UPLOAD_TIME.as_secs()),
+        )),
+        Ok(Ok(wasm)) if wasm.is_empty() => Err(Problem::new(
+            Code::RequestInvalid,
+            "the request has no body; send the component",
+        )),
+        Ok(Ok(wasm)) => Ok((wasm, permit)),
+        Ok(Err(error)) => Err(match std::error::Error::source(&error) {
+            Some(source) if source.is::<http_body_util::LengthLimitError>() => too_large(),
+            _ => Problem::new(
+                Code::UploadBroken,
+                format!("the upload was broken off: {error}"),
+            ),
+        }),
+    }
+}

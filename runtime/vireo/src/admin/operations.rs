@@ -1,0 +1,152 @@
+//! What the admin API asks of the server behind it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use axum::body::Bytes;
+use vireo_store::StoreError;
+use vireo_store::cdr::{Cdr, Query};
+use vireo_store::journal::Entry;
+
+use super::metrics::Metric;
+use super::model::{
+    Admission, ComponentProblem, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
+    LiveCall, Readiness, ReloadReport, RouteExplanation, Status,
+};
+use crate::explain::{Code, Coded};
+
+/// What an operation comes back with, later.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, OperationError>> + Send + 'a>>;
+
+/// A component on its way into service.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    /// The flow that it is for.
+    pub flow: String,
+    /// The component, at most 64 MiB.
+    pub wasm: Bytes,
+    /// Why, in the words of whoever deploys it; may be empty.
+    pub note: String,
+}
+
+/// A call that is to be routed in thought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteQuestion {
+    /// The called number.
+    pub to: String,
+    /// The calling number; empty: withheld.
+    pub from: String,
+    /// The trunk; none: the only one there is.
+    pub trunk: Option<String>,
+    /// The moment.
+    pub at: jiff::Timestamp,
+}
+
+/// The server, as the admin API sees it. Every method may be called at any time by many at once.
+pub trait Operations: Send + Sync + 'static {
+    /// Puts a component into service. Deploying what serves already is no error and changes
+    /// nothing.
+    fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport>;
+    /// Puts the version into service that served before the present one.
+    fn rollback(&self, flow: String) -> Reply<'_, DeployReport>;
+    /// Every configured flow, by name.
+    fn flows(&self) -> Reply<'_, Vec<FlowStatus>>;
+    /// The changes of a flow's deployment, the newest first.
+    fn history(&self, flow: String) -> Reply<'_, Vec<DeploymentChange>>;
+    /// Looks at a component without keeping it.
+    fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport>;
+    /// The calls in progress, the oldest first.
+    fn calls(&self) -> Reply<'_, Vec<LiveCall>>;
+    /// One of them, with its journal so far.
+    fn call(&self, id: String) -> Reply<'_, (LiveCall, Vec<Entry>)>;
+    /// Ends a call.
+    fn hangup_call(&self, id: String) -> Reply<'_, ()>;
+    /// Records of ended calls, the newest first.
+    fn cdrs(&self, query: Query) -> Reply<'_, Vec<Cdr>>;
+    /// One of them, with its journal.
+    fn cdr(&self, id: String) -> Reply<'_, (Cdr, Vec<Entry>)>;
+    /// What a call would meet.
+    fn route_test(&self, question: RouteQuestion) -> Reply<'_, RouteExplanation>;
+    /// The server at one glance.
+    fn status(&self) -> Reply<'_, Status>;
+    /// Takes new calls, or no longer.
+    fn set_admission(&self, admission: Admission) -> Reply<'_, Status>;
+    /// Reads the configuration file again.
+    fn reload(&self) -> Reply<'_, ReloadReport>;
+    /// Can the server take calls?
+    fn readiness(&self) -> Readiness;
+    /// Gauges and counters as they are now.
+    fn metrics(&self) -> Vec<Metric>;
+}
+
+/// Why an operation was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// The configuration has no such flow.
+    #[error("there is no flow `{0}` in the configuration; add [flows.{0}] and reload it")]
+    FlowUnknown(String),
+    /// The component cannot run, or is not granted what it needs.
+    #[error("the component was refused; what served before still serves")]
+    ComponentRefused(Vec<ComponentProblem>),
+    /// No earlier version.
+    #[error("the flow `{0}` has no earlier version to roll back to")]
+    NothingToRollBack(String),
+    /// Somebody was faster.
+    #[error(
+        "the deployment of `{0}` was changed by somebody else at the same time; nothing was done"
+    )]
+    DeploymentChanged(String),
+    /// No such call in progress.
+    #[error("there is no call `{0}` in progress; it may have ended: `vireo cdr show {0}`")]
+    CallUnknown(String),
+    /// No such record.
+    #[error("there is no record of the call `{0}`")]
+    RecordUnknown(String),
+    /// A parameter has a value that the operation cannot use.
+    #[error("{0}")]
+    Invalid(String),
+    /// The configuration file was refused; one error a line.
+    #[error("the configuration was refused; the one in force stays")]
+    ReloadRefused(Vec<String>),
+    /// The server is starting, ending or busy.
+    #[error("not now: {0}")]
+    NotReady(String),
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// A defect of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Coded for OperationError {
+    fn code(&self) -> Code {
+        match self {
+            OperationError::FlowUnknown(_) => Code::FlowUnknown,
+            OperationError::ComponentRefused(_) => Code::ComponentRefused,
+            OperationError::NothingToRollBack(_) => Code::NothingToRollBack,
+            OperationError::DeploymentChanged(_) => Code::DeploymentChanged,
+            OperationError::CallUnknown(_) => Code::CallUnknown,
+            OperationError::RecordUnknown(_) => Code::RecordUnknown,
+            OperationError::Invalid(_) => Code::RequestInvalid,
+            OperationError::ReloadRefused(_) => Code::ReloadRefused,
+            OperationError::NotReady(_) => Code::NotReady,
+            OperationError::Store(_) => Code::StoreFailed,
+            OperationError::Internal(_) => Code::Internal,
+        }
+    }
+}
+
+impl OperationError {
+    /// The single errors that this one is made of, one line each.
+    pub(super) fn parts(&self) -> Vec<String> {
+        match self {
+            OperationError::ComponentRefused(problems) => {
+                problems.iter().map(ToString::to_string).collect()
+            }
+            OperationError::ReloadRefused(lines) => lines.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
