@@ -2,7 +2,10 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+pub mod dialog;
+pub mod endpoint;
 pub mod message;
-pub mod offer_answer;
-pub mod sdp;
+pub mod time;
+pub mod transaction;
 pub mod transport;
+pub mod trunk;

@@ -1,0 +1,110 @@
+//! What an endpoint is told when it is made.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::message::{Host, Method};
+use crate::transaction::Timers;
+use crate::transport::Protocol;
+
+/// A socket that the endpoint is reached at, and what peers are told about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalAddress {
+    /// The transport.
+    pub protocol: Protocol,
+    /// The address that the socket is bound to, as packets name it.
+    pub bound: SocketAddr,
+    /// The host in Via and Contact: what peers can reach, for instance the public address before a NAT.
+    pub host: Host,
+    /// The port in Via and Contact.
+    pub port: u16,
+}
+
+impl LocalAddress {
+    /// A socket that peers reach at the address it is bound to.
+    #[must_use]
+    pub fn new(protocol: Protocol, bound: SocketAddr) -> Self {
+        Self {
+            protocol,
+            bound,
+            host: Host::from(bound.ip().to_canonical()),
+            port: bound.port(),
+        }
+    }
+
+    /// How well the socket suits a packet: same protocol and family at least.
+    pub(crate) fn serves(&self, protocol: Protocol, address: IpAddr) -> bool {
+        self.protocol == protocol && self.bound.is_ipv4() == address.is_ipv4()
+    }
+}
+
+/// Bounds on what peers can make the endpoint hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls at the same time, both directions. One more gets 503 with Retry-After.
+    pub max_calls: usize,
+    /// Server transactions at the same time; finished ones stay for 32 s (timers H, J and L). Tables are made this
+    /// large at the start (48 bytes an entry, up to a million entries), so that no growing table ever stalls a call.
+    pub max_transactions: usize,
+    /// 2xx that wait for their ACK. One more call gets 503 with Retry-After: bounds the memory of an INVITE flood.
+    pub max_unacknowledged: usize,
+    /// What Retry-After says when one of these limits is in the way. Rounded up to seconds.
+    pub retry_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_calls: 10_000,
+            max_transactions: 200_000,
+            max_unacknowledged: 5_000,
+            retry_after: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The configuration of an [`Endpoint`](super::Endpoint).
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// T1, T2, T4.
+    pub timers: Timers,
+    /// The sockets.
+    pub local: Vec<LocalAddress>,
+    /// User-Agent in requests and Server in responses; neither is sent when empty.
+    pub user_agent: String,
+    /// Bounds.
+    pub limits: Limits,
+    /// The methods in Allow. A known method beside these gets 405, an unknown one 501.
+    pub allow: Vec<Method>,
+}
+
+impl EndpointConfig {
+    /// Defaults for these sockets.
+    #[must_use]
+    pub fn new(local: Vec<LocalAddress>) -> Self {
+        Self {
+            timers: Timers::default(),
+            local,
+            user_agent: concat!("Vireo/", env!("CARGO_PKG_VERSION")).to_owned(),
+            limits: Limits::default(),
+            allow: vec![
+                Method::Invite,
+                Method::Ack,
+                Method::Bye,
+                Method::Cancel,
+                Method::Options,
+                Method::Info,
+            ],
+        }
+    }
+}
+
+/// Whether new calls are taken. Calls in progress go on either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Admission {
+    /// New calls are taken.
+    #[default]
+    Open,
+    /// New calls, and OPTIONS outside a dialog, get 503 with Retry-After, so that peers look elsewhere.
+    Draining,
+}
