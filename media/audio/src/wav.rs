@@ -1,6 +1,7 @@
 //! WAV files (RIFF WAVE): reading what people have, writing what everybody reads.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::g711;
@@ -148,22 +149,32 @@ pub enum WavProblem {
 /// # Errors
 /// [`WavError`]; its text names the file, what is wrong with it, and the command that mends it.
 pub fn read(path: &Path) -> Result<Audio, WavError> {
+    parse(&read_limited(path)?).map_err(|problem| WavError::Malformed {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
+/// The octets of a file of at most [`MAX_FILE_SIZE`].
+pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>, WavError> {
     let failed = |source| WavError::Read {
         path: path.to_owned(),
         source,
     };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
+    let file = File::open(path).map_err(failed)?;
+    let mut octets = Vec::new();
+    // The limit holds for a file that grows, too.
+    file.take(MAX_FILE_SIZE + 1)
+        .read_to_end(&mut octets)
+        .map_err(failed)?;
+    let size = octets.len() as u64;
     if size > MAX_FILE_SIZE {
         return Err(WavError::TooLarge {
             path: path.to_owned(),
             size,
         });
     }
-    let octets = std::fs::read(path).map_err(failed)?;
-    parse(&octets).map_err(|problem| WavError::Malformed {
-        path: path.to_owned(),
-        problem,
-    })
+    Ok(octets)
 }
 
 /// What a `fmt ` chunk says.
@@ -196,8 +207,9 @@ pub fn parse(octets: &[u8]) -> Result<Audio, WavProblem> {
             b"fmt " => format = Some(parse_format(content, begin)?),
             b"data" => {
                 let format = format.ok_or(WavProblem::NoFormat { offset })?;
-                // A writer that died, or wrote to a pipe, leaves 0 or all ones.
-                let unknown = size == 0 && begin < octets.len();
+                // A writer that died, or wrote to a pipe, leaves all ones, or 0 here and a wrong
+                // size of the file.
+                let unknown = size == 0 && u32_at(octets, 4) as usize + 8 != octets.len();
                 return decode(format, if unknown { &octets[begin..] } else { content });
             }
             _ => {}

@@ -25,7 +25,7 @@ pub struct Track {
     queue: Queue,
     block: Vec<u8>,
     /// Length at which the block is handed over, octets.
-    block_full: usize,
+    pub(super) block_full: usize,
     /// Frames so far, handed over or not.
     frames: u64,
     paused: bool,

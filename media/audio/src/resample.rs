@@ -1,0 +1,118 @@
+//! Brings any usual sample rate to 8 kHz, off the media path.
+
+use rubato::audioadapter_buffers::direct::SequentialSlice;
+use rubato::{Fft, FixedSync, Resampler};
+
+use crate::SAMPLE_RATE;
+
+/// Rates that prompts come in, Hz.
+pub(crate) const RATES: [u32; 11] = [
+    8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000,
+];
+
+/// Input frames of a chunk: enough for a steep filter, little enough for short prompts.
+const CHUNK: usize = 1024;
+
+/// Why resampling failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResampleError {
+    #[error("a sample rate of {0} Hz is not supported")]
+    Rate(u32),
+    /// A defect of ours: the resampler was used wrongly.
+    #[error("the resampler failed: {0}")]
+    Internal(String),
+}
+
+/// The mono signal at 8 kHz. Where the filter would overshoot full scale, the whole signal is made
+/// quieter by as much, so that nothing clips.
+pub(crate) fn to_8k(samples: Vec<i16>, rate: u32) -> Result<Vec<i16>, ResampleError> {
+    if rate == SAMPLE_RATE || samples.is_empty() {
+        return Ok(samples);
+    }
+    if !RATES.contains(&rate) {
+        return Err(ResampleError::Rate(rate));
+    }
+    let internal = |error: &dyn std::fmt::Display| ResampleError::Internal(error.to_string());
+    let input: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
+    let mut resampler = Fft::<f32>::new(
+        rate as usize,
+        SAMPLE_RATE as usize,
+        CHUNK,
+        1,
+        FixedSync::Input,
+    )
+    .map_err(|error| internal(&error))?;
+    let adapter = SequentialSlice::new(&input, 1, input.len()).map_err(|error| internal(&error))?;
+    let output = resampler
+        .process_all(&adapter, input.len(), None)
+        .map_err(|error| internal(&error))?
+        .take_data();
+    let peak = output.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
+    let gain = (f32::from(i16::MAX) / peak.max(1.0)).min(1.0);
+    Ok(output.iter().map(|x| (x * gain).round() as i16).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::level_dbm0;
+
+    fn sine(hz: f64, rate: u32, ms: u32, peak: f64) -> Vec<i16> {
+        (0..rate * ms / 1000)
+            .map(|n| {
+                let angle = std::f64::consts::TAU * hz * f64::from(n) / f64::from(rate);
+                (angle.sin() * peak) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_rate_keeps_length_level_and_place() {
+        for rate in RATES {
+            let out = to_8k(sine(1000.0, rate, 1000, 10_000.0), rate).unwrap();
+            assert!(
+                (out.len() as i64 - 8000).abs() <= 1,
+                "{rate}: {}",
+                out.len()
+            );
+            let reference = sine(1000.0, 8000, 1000, 10_000.0);
+            let difference: Vec<i16> = out[400..7600]
+                .iter()
+                .zip(&reference[400..7600])
+                .map(|(a, b)| a - b)
+                .collect();
+            let snr = level_dbm0(&reference) - level_dbm0(&difference);
+            assert!(snr > 40.0, "{rate}: {snr} dB");
+        }
+    }
+
+    #[test]
+    fn what_a_telephone_cannot_carry_does_not_alias() {
+        for rate in [16_000, 22_050, 44_100, 48_000] {
+            let out = to_8k(sine(5000.0, rate, 1000, 20_000.0), rate).unwrap();
+            let level = level_dbm0(&out[400..7600]);
+            assert!(level < -50.0, "{rate}: {level} dBm0 of alias");
+        }
+    }
+
+    #[test]
+    fn an_overshoot_is_made_quieter_not_clipped() {
+        let square: Vec<i16> = (0..48_000)
+            .map(|n| if n / 60 % 2 == 0 { i16::MAX } else { i16::MIN })
+            .collect();
+        let out = to_8k(square, 48_000).unwrap();
+        let at_peak = out.iter().filter(|x| x.unsigned_abs() >= 32_766).count();
+        assert!(at_peak < out.len() / 100, "{at_peak} samples at the rail");
+    }
+
+    #[test]
+    fn short_and_odd_inputs() {
+        assert_eq!(to_8k(vec![], 48_000).unwrap(), []);
+        assert_eq!(to_8k(vec![5; 3], 8000).unwrap(), [5; 3]);
+        assert!(to_8k(vec![5; 3], 48_000).unwrap().len() <= 1);
+        assert!(matches!(
+            to_8k(vec![5; 3], 12_345),
+            Err(ResampleError::Rate(12_345))
+        ));
+    }
+}
