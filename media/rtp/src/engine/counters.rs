@@ -1,0 +1,97 @@
+//! What a media thread counts.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Figures of the engine since its start.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Streams that are open, by thread.
+    pub streams: Vec<usize>,
+    /// CPU time of each thread, a second old at most.
+    pub cpu: Vec<Duration>,
+    /// Slots of 1 ms that were worked on.
+    pub slots: u64,
+    /// Slots that began more than 5 ms late.
+    pub late_slots: u64,
+    /// Slots that were left out because the thread was late by a whole turn.
+    pub skipped_slots: u64,
+    /// The longest delay of a slot.
+    pub max_late: Duration,
+    /// RTP packets sent.
+    pub packets_out: u64,
+    /// RTP packets taken.
+    pub packets_in: u64,
+    /// RTP packets that the kernel did not take.
+    pub send_failures: u64,
+    /// Packets left out because a thread was late by more than it may catch up; counted when the
+    /// stream closes.
+    pub skipped_packets: u64,
+    /// Datagrams that are not RTP or RTCP.
+    pub malformed: u64,
+    /// Datagrams from strangers.
+    pub strays: u64,
+    /// Packets of a payload type that was not negotiated.
+    pub unknown_payload: u64,
+    /// Packets while nothing was to be received.
+    pub unwanted: u64,
+    /// RTCP packets sent.
+    pub rtcp_out: u64,
+    /// RTCP packets taken.
+    pub rtcp_in: u64,
+    /// Events that were dropped because nobody read them in time.
+    pub events_dropped: u64,
+    /// Commands that found their queue full; their streams were closed.
+    pub commands_refused: u64,
+}
+
+macro_rules! cells {
+    ($($name:ident),* $(,)?) => {
+        /// The counters of one thread: written by it alone, read by anyone.
+        #[derive(Debug, Default)]
+        pub(crate) struct Cells {
+            pub streams: AtomicUsize,
+            pub cpu_nanos: AtomicU64,
+            pub max_late_nanos: AtomicU64,
+            $(pub $name: AtomicU64,)*
+        }
+
+        impl Cells {
+            /// Adds this thread's figures.
+            pub fn add_to(&self, counters: &mut Counters) {
+                counters.streams.push(self.streams.load(Ordering::Relaxed));
+                counters.cpu.push(Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed)));
+                let max_late = Duration::from_nanos(self.max_late_nanos.load(Ordering::Relaxed));
+                counters.max_late = counters.max_late.max(max_late);
+                $(counters.$name += self.$name.load(Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+
+cells!(
+    slots,
+    late_slots,
+    skipped_slots,
+    packets_out,
+    packets_in,
+    send_failures,
+    skipped_packets,
+    malformed,
+    strays,
+    unknown_payload,
+    unwanted,
+    rtcp_out,
+    rtcp_in,
+    events_dropped,
+    commands_refused,
+);
+
+/// Adds to a counter that only the calling thread writes: no locked instruction is needed.
+pub(crate) fn add(cell: &AtomicU64, n: u64) {
+    cell.store(
+        cell.load(Ordering::Relaxed).wrapping_add(n),
+        Ordering::Relaxed,
+    );
+}

@@ -1,0 +1,473 @@
+//! A media thread: it owns its sockets and streams, and keeps their packet clock.
+//!
+//! Each millisecond is one slot of the wheel. In it the thread takes commands, sends the packets of
+//! the slot's streams, and reads the sockets of the streams whose slot is [`LEAD`] ahead: what comes
+//! in has the shortest wait before it can be answered, and a reply to a digit that comes back within
+//! those 2 ms makes that very packet. Nothing is polled: a call costs one receive and one send a turn.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::Duration;
+
+use tokio::sync::mpsc as events;
+
+use super::counters::{Cells, add};
+use super::io::{self as sys, BATCH, Batch};
+use super::ports::Pair;
+use super::wheel::{SLOTS, Wheel};
+use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
+use crate::event::MediaEvent;
+use crate::inbound::Received;
+use crate::packet::MAX_PACKET_OUT;
+use crate::rtcp::MAX_COMPOUND_OUT;
+use crate::stream::{StreamState, Transmit};
+use crate::time::Time;
+
+/// Slots between reading a stream's socket and sending its packet.
+const LEAD: u64 = 2;
+
+const SLOT: Duration = Duration::from_millis(1);
+
+/// A slot that begins so late is counted.
+const LATE: Duration = Duration::from_millis(5);
+
+/// Batches that are taken from one socket in one turn; more wait in the kernel, or are dropped there.
+const MAX_BATCHES: usize = 4;
+
+/// RTCP is looked at once in so many turns.
+const RTCP_TURNS: u64 = 5;
+
+/// Commands that are taken in one slot.
+const MAX_COMMANDS: usize = 512;
+
+/// How long a thread without streams sleeps at a time.
+const IDLE: Duration = Duration::from_millis(500);
+
+/// Places that expendable events leave free in a stream's event queue.
+const RESERVED_EVENTS: usize = 32;
+
+/// What the handle and the thread share of one stream.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// The handle is gone, or a command could not be delivered.
+    pub closed: AtomicBool,
+    /// Index of the codec in `Codec::ALL`.
+    pub codec: AtomicU8,
+}
+
+/// What a handle asks for.
+pub(crate) enum Order {
+    Configure(Box<StreamConfig>),
+    Play(Play),
+    Stop,
+    SendDigits(u64, Vec<DigitOut>),
+    Record(Box<RecordStart>),
+    PauseRecord(RecordSlot),
+    ResumeRecord(RecordSlot),
+    StopRecord(RecordSlot, u32),
+    Close,
+}
+
+/// A command to a media thread.
+pub(crate) enum Command {
+    Open(Box<Entry>),
+    /// To the stream with this index and number; streams take their indices from each other.
+    Order(u32, u64, Order),
+    /// Look at the shutdown flag.
+    Wake,
+}
+
+/// A stream and its sockets.
+pub(crate) struct Entry {
+    pub index: u32,
+    /// Unlike any other stream's.
+    pub number: u64,
+    pub state: StreamState,
+    pub pair: Pair,
+    pub events: events::Sender<MediaEvent>,
+    pub shared: Arc<Shared>,
+    pub connected: Option<SocketAddr>,
+    pub slot: usize,
+    pub send_failures: u64,
+}
+
+/// A media thread's own.
+pub(crate) struct Shard {
+    streams: Vec<Option<Box<Entry>>>,
+    count: usize,
+    wheel: Wheel,
+    commands: Receiver<Command>,
+    freed: Sender<u16>,
+    /// Streams of the whole engine.
+    open: Arc<AtomicUsize>,
+    cells: Arc<Cells>,
+    stop: Arc<AtomicBool>,
+    batch: Batch,
+    wall_offset: i64,
+}
+
+/// What a media thread is given.
+pub(crate) struct Given {
+    pub places: usize,
+    pub commands: Receiver<Command>,
+    pub freed: Sender<u16>,
+    pub open: Arc<AtomicUsize>,
+    pub cells: Arc<Cells>,
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Shard {
+    pub fn new(given: Given) -> Shard {
+        let mut streams = Vec::new();
+        streams.resize_with(given.places, || None);
+        Shard {
+            streams,
+            count: 0,
+            wheel: Wheel::new(),
+            commands: given.commands,
+            freed: given.freed,
+            open: given.open,
+            cells: given.cells,
+            stop: given.stop,
+            batch: Batch::new(),
+            wall_offset: sys::wall_offset(),
+        }
+    }
+
+    /// Runs until the engine stops.
+    pub fn run(mut self) {
+        let origin = sys::now();
+        let mut position: u64 = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.count == 0 {
+                if !self.wait_for_work() {
+                    break;
+                }
+                position = position_at(origin, sys::now()) + 1;
+            }
+            let nominal = origin
+                + SLOT * u32::try_from(position % HOUR).unwrap_or(0)
+                + HOUR_LENGTH * hours(position);
+            sys::sleep_until(nominal);
+            let now = sys::now();
+            self.note_lateness(now.since(nominal));
+            self.slot(position, nominal, now);
+            position += 1;
+            // A whole turn late: each stream is visited once, and catches up by itself.
+            let current = position_at(origin, sys::now());
+            let oldest = current.saturating_sub(SLOTS as u64 - 1);
+            if position < oldest {
+                add(&self.cells.skipped_slots, oldest - position);
+                position = oldest;
+            }
+        }
+        for index in 0..self.streams.len() {
+            self.close(index);
+        }
+    }
+
+    /// Sleeps while there is no stream; `false` when there never will be one again.
+    fn wait_for_work(&mut self) -> bool {
+        match self.commands.recv_timeout(IDLE) {
+            Ok(command) => self.obey(command),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
+    }
+
+    fn note_lateness(&self, late: Duration) {
+        add(&self.cells.slots, 1);
+        if late > LATE {
+            add(&self.cells.late_slots, 1);
+        }
+        let nanos = u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
+        if nanos > self.cells.max_late_nanos.load(Ordering::Relaxed) {
+            self.cells.max_late_nanos.store(nanos, Ordering::Relaxed);
+        }
+    }
+
+    /// The work of one millisecond.
+    fn slot(&mut self, position: u64, nominal: Time, now: Time) {
+        for _ in 0..MAX_COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        while let Some(index) = self.wheel.take_extra(position) {
+            self.play_out(index, position, nominal, now);
+        }
+        let mut i = 0;
+        while let Some(index) = self.wheel.get(position, i) {
+            // A closed stream leaves its place to another.
+            if self.is_closed(index) {
+                self.close(index as usize);
+            } else {
+                self.play_out(index, position, nominal, now);
+                i += 1;
+            }
+        }
+        self.wall_offset = sys::wall_offset();
+        let mut i = 0;
+        while let Some(index) = self.wheel.get(position + LEAD, i) {
+            self.read(index, position, now);
+            i += 1;
+        }
+        if position.is_multiple_of(1000) {
+            self.cells
+                .cpu_nanos
+                .store(sys::thread_cpu(), Ordering::Relaxed);
+        }
+    }
+
+    fn entry(&mut self, index: u32) -> Option<&mut Entry> {
+        self.streams.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    fn is_closed(&mut self, index: u32) -> bool {
+        self.entry(index)
+            .is_some_and(|entry| entry.shared.closed.load(Ordering::Relaxed))
+    }
+
+    fn obey(&mut self, command: Command) {
+        let (index, number, order) = match command {
+            Command::Open(entry) => return self.open(entry),
+            Command::Order(index, number, order) => (index, number, order),
+            Command::Wake => return,
+        };
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        if entry.number != number {
+            return;
+        }
+        if let Order::Close = order {
+            return self.close(index as usize);
+        }
+        let state = &mut entry.state;
+        match order {
+            Order::Configure(config) => state.configure(*config),
+            Order::Play(play) => state.play(play),
+            Order::Stop => state.stop(),
+            Order::SendDigits(id, digits) => state.send_digits(id, digits),
+            Order::Record(start) => state.record(*start),
+            Order::PauseRecord(slot) => state.pause_record(slot),
+            Order::ResumeRecord(slot) => state.resume_record(slot),
+            Order::StopRecord(slot, trim_ms) => state.stop_record(slot, trim_ms),
+            Order::Close => {}
+        }
+        report(entry, &self.cells);
+    }
+
+    fn open(&mut self, mut entry: Box<Entry>) {
+        let Some(place) = self.streams.get_mut(entry.index as usize) else {
+            return;
+        };
+        entry.slot = self.wheel.add(entry.index);
+        *place = Some(entry);
+        self.count += 1;
+    }
+
+    /// Ends a stream: BYE, the last events, then its ports are free.
+    fn close(&mut self, index: usize) {
+        let Some(mut entry) = self.streams.get_mut(index).and_then(Option::take) else {
+            return;
+        };
+        self.count -= 1;
+        self.wheel.remove(entry.index, entry.slot);
+        let mut buffer = [0; MAX_COMPOUND_OUT];
+        if let Some(bye) = entry.state.close(sys::now(), &mut buffer) {
+            send_rtcp(&entry.pair.rtcp, bye, &buffer, &self.cells);
+        }
+        add(&self.cells.skipped_packets, entry.state.skipped());
+        report(&mut entry, &self.cells);
+        let port = entry.pair.port;
+        drop(entry);
+        // Whoever asks next finds the port free; nobody asks any more when the engine is gone.
+        let _ = self.freed.send(port);
+        self.cells.streams.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn play_out(&mut self, index: u32, position: u64, nominal: Time, now: Time) {
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let mut buffer = [0; MAX_PACKET_OUT];
+        if let Some(transmit) = entry.state.tick(nominal, now, &mut buffer) {
+            let datagram = buffer.get(..transmit.length).unwrap_or_default();
+            let connected = entry.connected == Some(transmit.to);
+            match send(&entry.pair.rtp, connected, transmit.to, datagram) {
+                Ok(()) => add(&self.cells.packets_out, 1),
+                Err(_) => {
+                    entry.send_failures += 1;
+                    add(&self.cells.send_failures, 1);
+                }
+            }
+        }
+        let next_turn = nominal + SLOT * SLOTS as u32;
+        if entry
+            .state
+            .due()
+            .is_some_and(|due| due + SLOT / 2 < next_turn)
+        {
+            self.wheel.visit_again(index, position);
+        }
+        report(entry, &self.cells);
+    }
+
+    /// Reads a stream's sockets.
+    fn read(&mut self, index: u32, position: u64, now: Time) {
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let mut drain = Drain {
+            batch: &mut self.batch,
+            wall_offset: self.wall_offset,
+            now,
+        };
+        let state = &mut entry.state;
+        let cells = &self.cells;
+        drain.drain(&entry.pair.rtp, |data, source, arrival| {
+            count(state.receive(data, source, arrival), cells);
+        });
+        let turn = position / SLOTS as u64 + u64::from(index);
+        if turn.is_multiple_of(RTCP_TURNS) {
+            drain.drain(&entry.pair.rtcp, |data, source, arrival| {
+                match state.receive_rtcp(data, source, arrival) {
+                    Received::Taken => add(&cells.rtcp_in, 1),
+                    other => count(other, cells),
+                }
+            });
+            let mut buffer = [0; MAX_COMPOUND_OUT];
+            if let Some(transmit) = state.poll_rtcp(now, &mut buffer) {
+                send_rtcp(&entry.pair.rtcp, transmit, &buffer, cells);
+            }
+        }
+        follow(entry, now);
+        report(entry, &self.cells);
+    }
+}
+
+/// Slots of an hour: keeps the multiplication of durations within 32 bits.
+const HOUR: u64 = 3_600_000;
+const HOUR_LENGTH: Duration = Duration::from_secs(3600);
+
+fn hours(position: u64) -> u32 {
+    u32::try_from(position / HOUR).unwrap_or(u32::MAX)
+}
+
+fn position_at(origin: Time, now: Time) -> u64 {
+    u64::try_from(now.since(origin).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Takes everything from a socket.
+struct Drain<'a> {
+    batch: &'a mut Batch,
+    wall_offset: i64,
+    now: Time,
+}
+
+impl Drain<'_> {
+    fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8], SocketAddr, Time)) {
+        let mut refusals = 0;
+        for _ in 0..MAX_BATCHES {
+            let taken = match self.batch.receive(socket) {
+                Ok(taken) => taken,
+                // An ICMP error of an earlier packet of ours; it is reported once.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && refusals < 2 => {
+                    refusals += 1;
+                    continue;
+                }
+                Err(_) => return,
+            };
+            for i in 0..taken {
+                if let Some((data, source, wall)) = self.batch.datagram(i) {
+                    take(data, source, self.arrival(wall));
+                }
+            }
+            if taken < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// When the kernel got a datagram. The wall clock may have been set meanwhile: what lies in the
+    /// future or more than a second back came just now.
+    fn arrival(&self, wall: Option<i64>) -> Time {
+        let Some(wall) = wall else { return self.now };
+        let arrival = Time::from_nanos(
+            u64::try_from(wall.wrapping_sub(self.wall_offset)).unwrap_or(u64::MAX),
+        );
+        let plausible = arrival <= self.now && self.now.since(arrival) < Duration::from_secs(1);
+        if plausible { arrival } else { self.now }
+    }
+}
+
+/// Connects the socket to the latched source, or undoes that.
+fn follow(entry: &mut Entry, now: Time) {
+    let wanted = entry.state.connection(now);
+    if wanted == entry.connected {
+        return;
+    }
+    let done = match wanted {
+        Some(peer) => entry.pair.rtp.connect(peer),
+        None => sys::disconnect(&entry.pair.rtp),
+    };
+    if done.is_ok() {
+        entry.connected = wanted;
+    }
+}
+
+fn count(received: Received, cells: &Cells) {
+    let cell = match received {
+        Received::Taken => &cells.packets_in,
+        Received::Malformed => &cells.malformed,
+        Received::Stray => &cells.strays,
+        Received::UnknownPayload => &cells.unknown_payload,
+        Received::Unwanted => &cells.unwanted,
+    };
+    add(cell, 1);
+}
+
+fn send(socket: &UdpSocket, connected: bool, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
+    let attempt = || {
+        if connected {
+            socket.send(datagram)
+        } else {
+            socket.send_to(datagram, to)
+        }
+    };
+    match attempt() {
+        // The error is that of an earlier packet; this one was not sent yet.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => attempt(),
+        other => other,
+    }
+    .map(|_| ())
+}
+
+fn send_rtcp(socket: &UdpSocket, transmit: Transmit, buffer: &[u8], cells: &Cells) {
+    let datagram = buffer.get(..transmit.length).unwrap_or_default();
+    if send(socket, false, transmit.to, datagram).is_ok() {
+        add(&cells.rtcp_out, 1);
+    }
+}
+
+/// Hands over a stream's events; never waits.
+fn report(entry: &mut Entry, cells: &Cells) {
+    while let Some(mut event) = entry.state.poll_event() {
+        if let MediaEvent::Closed(stats) = &mut event {
+            stats.outbound.failed = entry.send_failures;
+            stats.outbound.packets = stats.outbound.packets.saturating_sub(entry.send_failures);
+        }
+        let crowded = entry.events.capacity() <= RESERVED_EVENTS;
+        let dropped = crowded && event.is_expendable() || entry.events.try_send(event).is_err();
+        if dropped && !entry.events.is_closed() {
+            add(&cells.events_dropped, 1);
+        }
+    }
+}

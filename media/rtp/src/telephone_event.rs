@@ -1,0 +1,650 @@
+//! Telephone-event (RFC 4733): digits in packets, received and sent.
+//!
+//! # Receiving: a digit is reported once
+//!
+//! An event is named by its SSRC and RTP timestamp (2.2.3, 2.3.3), and that is nearly enough:
+//!
+//! | what comes | what is done |
+//! | --- | --- |
+//! | end packets sent again, with a new or with the same sequence number | the event is among the last ended: ignored |
+//! | a packet of an ended event that was overtaken by the next | the same |
+//! | no end packet at all | the event ends [`LOST_END`] after its last packet |
+//! | only an end packet | start and end at once |
+//! | a press longer than 65,535 timestamp units (2.5.1.3) | the segment that begins where the last one ended carries it on |
+//! | a timestamp that moves while the key is down (a known defect) | the same digit whose duration goes on growing, without a marker, is the same event |
+//! | an end packet sent again under a moved timestamp | the digit that just ended, with the same duration: ignored |
+//! | another SSRC for each digit, sequence numbers that jump | sequence numbers are not looked at; another SSRC is another event |
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// An event whose end packets were all lost ends so long after its last packet.
+pub const LOST_END: Duration = Duration::from_millis(140);
+
+/// Two packets of one event are at most so far apart, when only their likeness joins them.
+const DRIFT_WINDOW: Duration = Duration::from_millis(100);
+
+/// A duration field at or above this may be the end of a full segment.
+const SEGMENT_FULL: u16 = 0xFF00;
+
+/// Ended events that are remembered.
+const REMEMBERED: usize = 4;
+
+const DIGITS: [char; 16] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '*', '#', 'A', 'B', 'C', 'D',
+];
+
+/// The event code of a digit (RFC 4733, 3.2).
+#[must_use]
+pub fn code_of(digit: char) -> Option<u8> {
+    let digit = digit.to_ascii_uppercase();
+    DIGITS
+        .iter()
+        .position(|d| *d == digit)
+        .and_then(|i| u8::try_from(i).ok())
+}
+
+/// The four octets of a telephone-event (RFC 4733, 2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Payload {
+    /// 0 to 15 are the digits.
+    pub event: u8,
+    /// The E bit.
+    pub end: bool,
+    /// -dBm0, 0 to 63.
+    pub volume: u8,
+    /// In timestamp units, from the packet's timestamp.
+    pub duration: u16,
+}
+
+impl Payload {
+    /// Parses the first event of a payload; `None` when it is shorter than four octets.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Payload> {
+        let [event, flags, high, low, ..] = *bytes else {
+            return None;
+        };
+        Some(Payload {
+            event,
+            end: flags & 0x80 != 0,
+            volume: flags & 0x3F,
+            duration: u16::from_be_bytes([high, low]),
+        })
+    }
+
+    /// The four octets.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 4] {
+        let [high, low] = self.duration.to_be_bytes();
+        [
+            self.event,
+            u8::from(self.end) << 7 | self.volume & 0x3F,
+            high,
+            low,
+        ]
+    }
+
+    /// Does a payload of a type that was not negotiated look like a digit? It must be four octets
+    /// long, name a digit and have the reserved bit at zero.
+    #[must_use]
+    pub fn looks_like_a_digit(bytes: &[u8]) -> bool {
+        matches!(*bytes, [event, flags, _, _] if event < 16 && flags & 0x40 == 0)
+    }
+
+    /// The digit, when the event is one.
+    #[must_use]
+    pub fn digit(self) -> Option<char> {
+        DIGITS.get(usize::from(self.event)).copied()
+    }
+}
+
+/// What a received packet, or the passing of time, means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// A key went down.
+    Started(char),
+    /// A key came up after so many timestamp units.
+    Ended(char, u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Active {
+    digit: char,
+    ssrc: u32,
+    /// Of the last packet; it moves with segments and with drift.
+    timestamp: u32,
+    duration: u16,
+    /// Units of the full segments before this one.
+    before: u32,
+    last: Time,
+}
+
+impl Active {
+    fn total(&self) -> u32 {
+        self.before.saturating_add(u32::from(self.duration))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ended {
+    digit: char,
+    ssrc: u32,
+    timestamp: u32,
+    duration: u16,
+    last: Time,
+}
+
+/// Puts received event packets together.
+#[derive(Debug, Clone, Default)]
+pub struct Receiver {
+    active: Option<Active>,
+    ended: [Option<Ended>; REMEMBERED],
+    next_slot: usize,
+}
+
+/// One packet makes at most this: the end of the event before, a start, and an end.
+pub type Reports = [Option<Heard>; 3];
+
+impl Receiver {
+    /// A receiver that heard nothing yet.
+    #[must_use]
+    pub fn new() -> Receiver {
+        Receiver::default()
+    }
+
+    /// Is a key down?
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    /// Takes one event packet.
+    pub fn receive(
+        &mut self,
+        ssrc: u32,
+        timestamp: u32,
+        marker: bool,
+        payload: Payload,
+        now: Time,
+    ) -> Reports {
+        let Some(digit) = payload.digit() else {
+            return [None; 3];
+        };
+        if let Some(active) = &mut self.active
+            && active.continues_with(ssrc, timestamp, marker, digit, payload.duration, now)
+        {
+            active.last = now;
+            if !payload.end {
+                return [None; 3];
+            }
+            return [None, None, self.finish()];
+        }
+        if self.is_repetition(ssrc, timestamp, marker, digit, payload, now) {
+            return [None; 3];
+        }
+        let before = self.finish();
+        self.active = Some(Active {
+            digit,
+            ssrc,
+            timestamp,
+            duration: payload.duration,
+            before: 0,
+            last: now,
+        });
+        let ended = if payload.end { self.finish() } else { None };
+        [before, Some(Heard::Started(digit)), ended]
+    }
+
+    /// Ends an event whose end packets were lost.
+    pub fn tick(&mut self, now: Time) -> Option<Heard> {
+        match self.active {
+            Some(active) if now.since(active.last) >= LOST_END => self.finish(),
+            _ => None,
+        }
+    }
+
+    /// Ends the event in progress and remembers it.
+    fn finish(&mut self) -> Option<Heard> {
+        let active = self.active.take()?;
+        let slot = self.next_slot % REMEMBERED;
+        if let Some(place) = self.ended.get_mut(slot) {
+            *place = Some(Ended {
+                digit: active.digit,
+                ssrc: active.ssrc,
+                timestamp: active.timestamp,
+                duration: active.duration,
+                last: active.last,
+            });
+        }
+        self.next_slot = (slot + 1) % REMEMBERED;
+        Some(Heard::Ended(active.digit, active.total()))
+    }
+
+    /// Does the packet belong to an event that has ended?
+    fn is_repetition(
+        &mut self,
+        ssrc: u32,
+        timestamp: u32,
+        marker: bool,
+        digit: char,
+        payload: Payload,
+        now: Time,
+    ) -> bool {
+        for ended in self.ended.iter_mut().flatten() {
+            if ended.ssrc != ssrc || ended.digit != digit {
+                continue;
+            }
+            let same = ended.timestamp == timestamp;
+            let moved = payload.end
+                && !marker
+                && payload.duration == ended.duration
+                && now.since(ended.last) <= DRIFT_WINDOW;
+            if same || moved {
+                ended.last = now;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Active {
+    /// Does the packet belong to this event? If so, what it says is taken over.
+    fn continues_with(
+        &mut self,
+        ssrc: u32,
+        timestamp: u32,
+        marker: bool,
+        digit: char,
+        duration: u16,
+        now: Time,
+    ) -> bool {
+        if self.ssrc != ssrc || self.digit != digit {
+            return false;
+        }
+        if timestamp == self.timestamp {
+            // Packets of one event may overtake each other: the duration only grows.
+            self.duration = self.duration.max(duration);
+            return true;
+        }
+        let ahead = timestamp.wrapping_sub(self.timestamp);
+        if marker || ahead > u32::MAX / 2 {
+            // An earlier segment's packet that comes late changes nothing; anything else is new.
+            return !marker && self.before > 0 && ahead.wrapping_neg() <= self.before;
+        }
+        let next_segment =
+            self.duration >= SEGMENT_FULL && ahead.abs_diff(u32::from(self.duration)) <= 0x100;
+        if next_segment {
+            self.before = self.before.saturating_add(u32::from(self.duration));
+        } else if duration < self.duration || now.since(self.last) > DRIFT_WINDOW {
+            return false;
+        }
+        self.timestamp = timestamp;
+        self.duration = duration;
+        true
+    }
+}
+
+/// End packets of one event (RFC 4733, 2.5.1.4).
+const END_PACKETS: u8 = 3;
+
+/// -dBm0 of the digits that are sent.
+const VOLUME: u8 = 10;
+
+/// A packet of an event that is being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The packet's marker bit: the first packet of the event.
+    pub marker: bool,
+    /// When the event began: the same in all its packets.
+    pub timestamp: u32,
+    /// What it says.
+    pub payload: Payload,
+    /// This is the last packet of the event.
+    pub last: bool,
+}
+
+/// One digit that is being sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending {
+    event: u8,
+    timestamp: u32,
+    target: u16,
+    duration: u16,
+    started: bool,
+    ends_left: u8,
+}
+
+impl Sending {
+    /// Begins an event at `timestamp` that lasts `duration` units.
+    #[must_use]
+    pub fn new(event: u8, timestamp: u32, duration: u16) -> Sending {
+        Sending {
+            event,
+            timestamp,
+            target: duration,
+            duration: 0,
+            started: false,
+            ends_left: END_PACKETS,
+        }
+    }
+
+    /// The next packet, `step` units after the one before.
+    pub fn next(&mut self, step: u16) -> Outgoing {
+        self.duration = self.duration.saturating_add(step).min(self.target);
+        let marker = !self.started;
+        self.started = true;
+        // The update that would reach the target is the first end packet.
+        let end = self.duration >= self.target && !marker;
+        if end {
+            self.ends_left = self.ends_left.saturating_sub(1);
+        }
+        Outgoing {
+            marker,
+            timestamp: self.timestamp,
+            payload: Payload {
+                event: self.event,
+                end,
+                volume: VOLUME,
+                duration: self.duration,
+            },
+            last: self.ends_left == 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time::from_millis(ms)
+    }
+
+    fn event(digit: char, duration: u16, end: bool) -> Payload {
+        Payload {
+            event: code_of(digit).unwrap(),
+            end,
+            volume: 10,
+            duration,
+        }
+    }
+
+    /// One packet of a script: time ms, ssrc, timestamp, marker, digit, duration, end.
+    type Line = (u64, u32, u32, bool, char, u16, bool);
+
+    /// Runs a script and a second of silence after it; the digits with their durations in units.
+    fn run(script: &[Line]) -> Vec<(char, u32)> {
+        let mut receiver = Receiver::new();
+        let (mut digits, mut starts) = (Vec::new(), 0);
+        let mut note = |heard: Option<Heard>| match heard {
+            Some(Heard::Started(_)) => starts += 1,
+            Some(Heard::Ended(digit, duration)) => digits.push((digit, duration)),
+            None => {}
+        };
+        let mut clock = 0;
+        for &(ms, ssrc, timestamp, marker, digit, duration, end) in script {
+            while clock < ms {
+                note(receiver.tick(at(clock)));
+                clock += 1;
+            }
+            for heard in
+                receiver.receive(ssrc, timestamp, marker, event(digit, duration, end), at(ms))
+            {
+                note(heard);
+            }
+        }
+        for ms in clock..clock + 1000 {
+            note(receiver.tick(at(ms)));
+        }
+        assert_eq!(starts, digits.len(), "every start has its end");
+        digits
+    }
+
+    /// A well-behaved press of `n` packets from `ms` on, with three end packets.
+    fn press(ms: u64, ssrc: u32, timestamp: u32, digit: char, n: u16) -> Vec<Line> {
+        let mut lines: Vec<Line> = (1..=n)
+            .map(|i| {
+                (
+                    ms + u64::from(i) * 20,
+                    ssrc,
+                    timestamp,
+                    i == 1,
+                    digit,
+                    i * 160,
+                    false,
+                )
+            })
+            .collect();
+        for i in 1..=3 {
+            lines.push((
+                ms + u64::from(n + i) * 20,
+                ssrc,
+                timestamp,
+                false,
+                digit,
+                (n + 1) * 160,
+                true,
+            ));
+        }
+        lines
+    }
+
+    #[test]
+    fn each_press_is_reported_once() {
+        let p = |ms, ts, digit| press(ms, 1, ts, digit, 4);
+        let without = |lines: Vec<Line>, drop: &[usize]| -> Vec<Line> {
+            lines
+                .into_iter()
+                .enumerate()
+                .filter(|(i, _)| !drop.contains(i))
+                .map(|(_, l)| l)
+                .collect()
+        };
+        let cases: Vec<(&str, Vec<Line>, Vec<(char, u32)>)> = vec![
+            ("plain", p(0, 1000, '5'), vec![('5', 800)]),
+            (
+                "two presses of one key",
+                [p(0, 1000, '5'), p(300, 3400, '5')].concat(),
+                vec![('5', 800), ('5', 800)],
+            ),
+            (
+                "first packet lost",
+                without(p(0, 1000, '#'), &[0]),
+                vec![('#', 800)],
+            ),
+            (
+                "all but the last end packet lost",
+                without(p(0, 1000, '*'), &[0, 1, 2, 3, 4, 5]),
+                vec![('*', 800)],
+            ),
+            (
+                "all end packets lost",
+                without(p(0, 1000, '5'), &[4, 5, 6]),
+                vec![('5', 640)],
+            ),
+            (
+                "all end packets lost, the same key again soon",
+                [without(p(0, 1000, '5'), &[4, 5, 6]), p(130, 2040, '5')].concat(),
+                vec![('5', 640), ('5', 800)],
+            ),
+            (
+                "all end packets and the next first packet lost",
+                [
+                    without(p(0, 1000, '5'), &[4, 5, 6]),
+                    without(p(130, 2040, '5'), &[0]),
+                ]
+                .concat(),
+                vec![('5', 640), ('5', 800)],
+            ),
+            (
+                "another SSRC for each digit, timestamps 400 apart",
+                (0..4)
+                    .flat_map(|i| press(u64::from(i) * 200, 100 + i, 400 * i, '1', 4))
+                    .collect(),
+                vec![('1', 800); 4],
+            ),
+            (
+                "one SSRC, timestamps 400 apart though 200 ms passed",
+                (0..4)
+                    .flat_map(|i| press(u64::from(i) * 200, 7, 400 * i, '1', 4))
+                    .collect(),
+                vec![('1', 800); 4],
+            ),
+            (
+                "timestamp moves with every packet, end packets too",
+                (1..=8)
+                    .map(|i| {
+                        (
+                            i * 20,
+                            1,
+                            1000 + i as u32 * 160,
+                            i == 1,
+                            '3',
+                            (i.min(6) * 160) as u16,
+                            i >= 6,
+                        )
+                    })
+                    .collect(),
+                vec![('3', 960)],
+            ),
+            (
+                "timestamp moves, then a real second press",
+                {
+                    let drifting = |ms: u64, ts: u32| -> Vec<Line> {
+                        (1..=8)
+                            .map(|i| {
+                                (
+                                    ms + i * 20,
+                                    1,
+                                    ts + i as u32 * 160,
+                                    i == 1,
+                                    '3',
+                                    (i.min(6) * 160) as u16,
+                                    i >= 6,
+                                )
+                            })
+                            .collect()
+                    };
+                    [drifting(0, 1000), drifting(260, 4000)].concat()
+                },
+                vec![('3', 960), ('3', 960)],
+            ),
+            (
+                "end packets overtaken by the next digit",
+                {
+                    let mut lines = [without(p(0, 1000, '1'), &[5, 6]), p(120, 1960, '2')].concat();
+                    lines.insert(6, (141, 1, 1000, false, '1', 800, true));
+                    lines
+                },
+                vec![('1', 800), ('2', 800)],
+            ),
+            (
+                "reordered updates",
+                {
+                    let mut lines = p(0, 1000, '9');
+                    lines.swap(1, 2);
+                    for (i, line) in lines.iter_mut().enumerate() {
+                        line.0 = i as u64 * 20;
+                    }
+                    lines
+                },
+                vec![('9', 800)],
+            ),
+            (
+                "timestamps wrap between packets of two presses",
+                [p(0, u32::MAX - 100, '4'), p(300, 2300, '4')].concat(),
+                vec![('4', 800), ('4', 800)],
+            ),
+        ];
+        for (name, script, expected) in cases {
+            assert_eq!(run(&script), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_long_press_is_one_digit() {
+        // 20 s: segments of 65,535 units, each with its own timestamp (RFC 4733, 2.5.1.3).
+        let mut script = Vec::new();
+        let (mut start, mut total) = (0u32, 0u32);
+        for i in 1..=1000u32 {
+            let mut duration = i * 160 - total;
+            if duration > 0xFFFF {
+                script.push((u64::from(i) * 20, 1, start, false, '0', 0xFFFF, false));
+                total += 0xFFFF;
+                start += 0xFFFF;
+                duration = i * 160 - total;
+            }
+            script.push((
+                u64::from(i) * 20,
+                1,
+                start,
+                i == 1,
+                '0',
+                duration as u16,
+                i == 1000,
+            ));
+        }
+        assert_eq!(run(&script), vec![('0', 160_000)]);
+    }
+
+    #[test]
+    fn events_that_are_not_digits_are_ignored() {
+        let mut receiver = Receiver::new();
+        let flash = Payload {
+            event: 16,
+            end: true,
+            volume: 0,
+            duration: 800,
+        };
+        assert_eq!(receiver.receive(1, 1, true, flash, at(0)), [None; 3]);
+    }
+
+    #[test]
+    fn payload_layout() {
+        let payload = Payload {
+            event: 11,
+            end: true,
+            volume: 10,
+            duration: 800,
+        };
+        assert_eq!(payload.to_bytes(), [11, 0x8A, 0x03, 0x20]);
+        assert_eq!(Payload::parse(&payload.to_bytes()), Some(payload));
+        assert_eq!(Payload::parse(&[1, 2, 3]), None);
+        assert!(Payload::looks_like_a_digit(&[1, 0x0A, 0, 160]));
+        assert!(!Payload::looks_like_a_digit(&[16, 0x0A, 0, 160]));
+        assert!(!Payload::looks_like_a_digit(&[1, 0x4A, 0, 160]));
+        assert!(!Payload::looks_like_a_digit(&[1, 0x0A, 0, 160, 0]));
+    }
+
+    #[test]
+    fn sent_events_have_one_timestamp_and_three_ends() {
+        let mut sending = Sending::new(5, 4000, 800);
+        let mut packets = Vec::new();
+        loop {
+            let packet = sending.next(160);
+            packets.push(packet);
+            if packet.last {
+                break;
+            }
+        }
+        let durations: Vec<_> = packets
+            .iter()
+            .map(|p| (p.marker, p.payload.end, p.payload.duration))
+            .collect();
+        assert_eq!(
+            durations,
+            [
+                (true, false, 160),
+                (false, false, 320),
+                (false, false, 480),
+                (false, false, 640),
+                (false, true, 800),
+                (false, true, 800),
+                (false, true, 800)
+            ]
+        );
+        assert!(packets.iter().all(|p| p.timestamp == 4000));
+    }
+}
