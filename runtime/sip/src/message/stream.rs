@@ -49,9 +49,10 @@ impl Framer {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Is a message begun and not complete?
+    /// Is a message begun and not complete? Line breaks, half a keep-alive, begin none.
     pub fn is_partial(&self) -> bool {
-        self.buffer.len() > self.taken
+        let rest = self.buffer.get(self.taken..).unwrap_or_default();
+        rest.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
     }
 
     /// The next complete message or keep-alive; `None` when more bytes are needed.
