@@ -8,6 +8,7 @@
 #![deny(missing_docs)]
 
 mod codec;
+pub mod compare;
 pub mod dtmf;
 pub mod g711;
 mod level;

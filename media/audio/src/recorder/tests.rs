@@ -51,9 +51,9 @@ impl Fixture {
 
     /// Waits until the writer has done everything that was handed over.
     fn settle(&self) {
-        let probe = self.open("settle", Layout::Mono, Format::Mulaw);
-        assert_eq!(self.finish(probe).id, "settle");
-        self.recorder.discard("settle").unwrap();
+        let id = format!("settle-{}", self.recorder.counters().opened);
+        let probe = self.open(&id, Layout::Mono, Format::Mulaw);
+        assert_eq!(self.finish(probe).id, id);
     }
 }
 
