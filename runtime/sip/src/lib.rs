@@ -5,6 +5,9 @@
 pub mod dialog;
 pub mod endpoint;
 pub mod message;
+pub mod offer_answer;
+pub mod sdp;
+pub mod stack;
 pub mod time;
 pub mod transaction;
 pub mod transport;

@@ -18,7 +18,7 @@ use crate::time::{Time, TimerQueue};
 use crate::transaction::{
     ClientAction, InviteClient, InviteServer, NonInviteClient, NonInviteServer, ServerAction,
 };
-use crate::transport::{Protocol, Transmit};
+use crate::transport::{Failure, Protocol, Transmit};
 
 /// Tables are not made larger than this at the start; see [`super::Limits::max_transactions`].
 const MAX_PRESIZED: usize = 1 << 20;
@@ -612,18 +612,27 @@ impl Layer {
         self.clients.remove(&key);
     }
 
+    /// Whether a client transaction still waits for its final response.
+    pub(super) fn awaits_final(&self, key: Key) -> bool {
+        match self.clients.get(&key).map(|client| &client.machine) {
+            Some(ClientMachine::Invite(machine)) => machine.awaits_final(),
+            Some(ClientMachine::NonInvite(machine)) => machine.awaits_final(),
+            None => false,
+        }
+    }
+
     pub(super) fn has_client(&self, key: Key) -> bool {
         self.clients.contains_key(&key)
     }
 
     /// The transport could not send to this address: ends the client transactions that wait for it.
-    pub(super) fn transport_failed(&mut self, path: &Path) -> Vec<Delivery> {
-        let hit = |client: &&mut Client| {
-            client.path.protocol == path.protocol
-                && client.path.destination == path.destination
-                && (path.connection.is_none()
-                    || client.path.connection.is_none()
-                    || path.connection == client.path.connection)
+    pub(super) fn transport_failed(&mut self, failure: &Failure) -> Vec<Delivery> {
+        let hit = |client: &Client| {
+            let path = &client.path;
+            let connections = (failure.connection, path.connection);
+            path.protocol == failure.protocol
+                && path.destination == failure.destination
+                && !matches!(connections, (Some(broken), Some(used)) if broken != used)
         };
         let mut failed = Vec::new();
         for (key, client) in self

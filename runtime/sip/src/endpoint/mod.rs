@@ -148,6 +148,16 @@ impl Endpoint {
             .map(|leg| leg.id)
     }
 
+    /// Legs that are not over, or whose BYE has no answer yet.
+    pub(crate) fn unfinished(&self) -> usize {
+        let open = |leg: &&Leg| {
+            let bye =
+                leg.hangup.is_some() || leg.bye.is_some_and(|key| self.layer.awaits_final(key));
+            leg.told == Told::Not || bye
+        };
+        self.legs.values().filter(open).count()
+    }
+
     fn new_leg_id(&mut self) -> LegId {
         let id = LegId(self.next_leg);
         self.next_leg += 1;
@@ -207,7 +217,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get_mut(&id) else {
             return;
         };
-        let waits_for_bye = leg.bye.is_some_and(|key| self.layer.has_client(key));
+        let waits_for_bye = leg.bye.is_some_and(|key| self.layer.awaits_final(key));
         let waits_for_forks = leg
             .outbound
             .as_ref()

@@ -11,6 +11,7 @@ use crate::dialog::Dialog;
 use crate::dialog::path::Path;
 use crate::message::{Method, Reason, Response};
 use crate::time::Time;
+use crate::transport::Failure;
 use crate::trunk::{Destination, DialogRequests, Limit};
 
 /// Why a request has no answer.
@@ -229,20 +230,8 @@ impl Endpoint {
 
     /// The transport could not deliver to this address: what waits for an answer from there fails at once, as RFC 3261
     /// section 17.1.4 says.
-    pub fn transport_failed(&mut self, failed: &crate::transport::Transmit, now: Time) {
-        let crate::transport::Transmit {
-            protocol,
-            local,
-            destination,
-            connection,
-            ..
-        } = *failed;
-        for delivery in self.layer.transport_failed(&Path {
-            protocol,
-            local,
-            destination,
-            connection,
-        }) {
+    pub fn transport_failed(&mut self, failure: &Failure, now: Time) {
+        for delivery in self.layer.transport_failed(failure) {
             let key = delivery.key;
             self.unanswered(delivery, Silence::Transport, now);
             self.settle_client(key);

@@ -119,14 +119,15 @@ impl InviteClient {
         }
     }
 
-    /// The transport could not deliver the request. Returns true when that ends the transaction.
+    /// The transport could not deliver the request. Returns true when that ends the transaction: once a provisional
+    /// response has come, the request has arrived, and the final one may come another way.
     #[must_use]
     pub fn transport_failed(&mut self) -> bool {
-        let waiting = self.awaits_final();
-        if waiting || matches!(self.state, InviteState::Completed { .. }) {
+        let calling = matches!(self.state, InviteState::Calling { .. });
+        if calling {
             self.state = InviteState::Terminated;
         }
-        waiting
+        calling
     }
 
     /// When [`timeout`](Self::timeout) is to be called next.
@@ -249,7 +250,7 @@ impl NonInviteClient {
     /// The transport could not deliver the request. Returns true when that ends the transaction.
     #[must_use]
     pub fn transport_failed(&mut self) -> bool {
-        let waiting = matches!(self.state, NonInviteState::Waiting { .. });
+        let waiting = self.awaits_final();
         if waiting {
             self.state = NonInviteState::Terminated;
         }
@@ -267,6 +268,12 @@ impl NonInviteClient {
             NonInviteState::Completed { until } => Some(until),
             NonInviteState::Terminated => None,
         }
+    }
+
+    /// Whether no final response came yet.
+    #[must_use]
+    pub fn awaits_final(&self) -> bool {
+        matches!(self.state, NonInviteState::Waiting { .. })
     }
 
     /// Whether the transaction may be forgotten.
