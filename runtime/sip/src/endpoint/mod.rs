@@ -253,3 +253,6 @@ impl Endpoint {
 
 /// The trunk's name, shared by all of its legs.
 type TrunkName = Arc<str>;
+
+#[cfg(test)]
+mod tests;

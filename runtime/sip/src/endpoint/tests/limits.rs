@@ -1,0 +1,188 @@
+//! What peers can make the endpoint hold, and what they are told past it.
+
+use super::super::*;
+use super::probe::*;
+use crate::trunk::{Trunk, UnknownPeer};
+
+fn nth(n: usize) -> Text {
+    Text {
+        branch: format!("z9hG4bKn{n}"),
+        call_id: format!("call-{n}@carrier"),
+        ..Text::invite()
+    }
+}
+
+fn with_trunk(trunk: Trunk) -> Probe {
+    Probe::with(
+        config(),
+        Trunks::new(vec![trunk], UnknownPeer::Drop).unwrap(),
+    )
+}
+
+#[test]
+fn a_trunk_has_no_more_calls_than_it_may() {
+    let mut probe = with_trunk(Trunk {
+        max_calls: Some(2),
+        ..carrier()
+    });
+    for n in 0..2 {
+        probe.send(nth(n).to_string());
+    }
+    let ((first, _), (_, _)) = (probe.incoming(), probe.incoming());
+    probe.sent();
+    probe.send(nth(2).to_string());
+    let refusal = probe.next_response();
+    assert_eq!(
+        (refusal.status, refusal.headers.retry_after()),
+        (503, Some(5))
+    );
+    assert!(probe.events().is_empty(), "no leg hears of it");
+    assert_eq!(probe.endpoint.trunk_loads()[0].calls, 2);
+    assert_eq!(probe.endpoint.counters().refused_trunk_calls, 1);
+
+    probe
+        .endpoint
+        .reject(first, Rejection::new(486), probe.now)
+        .unwrap();
+    probe.send(nth(3).to_string());
+    assert_eq!(
+        probe.events(),
+        ["Ended Local", "Incoming"],
+        "a line that was given back"
+    );
+}
+
+#[test]
+fn a_trunk_brings_calls_no_faster_than_it_may() {
+    let mut probe = with_trunk(Trunk {
+        calls_per_second: Some(10.0),
+        ..carrier()
+    });
+    for n in 0..50 {
+        probe.send(nth(n).to_string());
+        probe.pass(10);
+    }
+    let admitted = probe.events().len();
+    assert!(
+        (14..=15).contains(&admitted),
+        "{admitted}: a burst of 10, then 10 a second"
+    );
+    assert_eq!(
+        probe.endpoint.counters().refused_trunk_rate,
+        50 - admitted as u64
+    );
+    let refused = probe
+        .sent()
+        .iter()
+        .filter(|what| *what == "503 INVITE")
+        .count();
+    assert!(refused >= 50 - admitted, "retransmissions included");
+}
+
+#[test]
+fn the_endpoint_has_limits_of_its_own() {
+    let mut config = config();
+    config.limits.max_calls = 3;
+    let mut probe = Probe::with(
+        config,
+        Trunks::new(vec![carrier()], UnknownPeer::Drop).unwrap(),
+    );
+    for n in 0..5 {
+        probe.send(nth(n).to_string());
+    }
+    assert_eq!(probe.events(), ["Incoming"; 3]);
+    assert_eq!(probe.endpoint.counters().refused_calls, 2);
+    let to = "sip:200@192.0.2.7".parse().unwrap();
+    let destination = crate::trunk::Destination {
+        protocol: crate::transport::Protocol::Udp,
+        address: CARRIER.parse().unwrap(),
+    };
+    let invite = Invite {
+        via: Next::Address(destination),
+        request_uri: to,
+        from: "<sip:ivr@192.0.2.1>".parse().unwrap(),
+        to: "<sip:200@192.0.2.7>".parse().unwrap(),
+        sdp: None,
+        headers: Vec::new(),
+        max_forwards: 70,
+    };
+    assert_eq!(
+        probe.endpoint.invite(invite, probe.now),
+        Err(LegError::LimitReached)
+    );
+}
+
+#[test]
+fn an_invite_flood_without_ack_is_bounded() {
+    let mut config = config();
+    config.limits.max_calls = 10_000;
+    config.limits.max_unacknowledged = 50;
+    config.limits.max_transactions = 500;
+    let mut probe = Probe::with(
+        config,
+        Trunks::new(vec![carrier()], UnknownPeer::Drop).unwrap(),
+    );
+    for n in 0..5_000 {
+        probe.send(nth(n).to_string());
+        while let Some(event) = probe.next_event() {
+            if let LegEvent::Incoming(_) = event {
+                let id = LegId(probe.endpoint.next_leg - 1);
+                probe
+                    .endpoint
+                    .answer(id, ANSWER.to_vec(), probe.now)
+                    .unwrap();
+            }
+        }
+        probe.pass(1);
+    }
+    let counters = probe.endpoint.counters();
+    assert_eq!(counters.inbound_calls, 50);
+    assert_eq!(counters.unacknowledged, 50);
+    assert!(
+        counters.server_transactions <= 500,
+        "{}",
+        counters.server_transactions
+    );
+    assert!(counters.refused_transactions > 0);
+    probe.sent();
+    probe.assert_nothing_left();
+    assert_eq!(probe.events(), ["Ended NoAck"; 50]);
+    probe.sent();
+    probe.send(nth(9_999).to_string());
+    assert_eq!(probe.events(), ["Incoming"], "and calls are taken again");
+}
+
+#[test]
+fn draining_refuses_new_calls_and_spares_the_others() {
+    let mut probe = Probe::new();
+    let (_, tag) = probe.established();
+    probe.endpoint.set_admission(Admission::Draining);
+    probe.send(nth(2).to_string());
+    let refusal = probe.next_response();
+    assert_eq!(
+        (refusal.status, refusal.headers.retry_after()),
+        (503, Some(5))
+    );
+    probe.send(Text::reinvite(&tag, 2).to_string());
+    assert_eq!(probe.sent(), ["100 INVITE"]);
+    assert_eq!(probe.events(), ["Reoffer"]);
+    probe.endpoint.set_admission(Admission::Open);
+    probe.send(nth(3).to_string());
+    assert_eq!(probe.events(), ["Incoming"]);
+}
+
+#[test]
+fn a_reload_of_trunks_spares_the_calls() {
+    let mut probe = Probe::new();
+    let (id, _) = probe.established();
+    probe
+        .endpoint
+        .set_trunks(Trunks::new(vec![Trunk::new("other")], UnknownPeer::Drop).unwrap());
+    probe.send(nth(2).to_string());
+    assert!(probe.sent().is_empty(), "now a stranger");
+    probe.endpoint.bye(id, None, probe.now).unwrap();
+    let bye = probe.next_request();
+    probe.send(reply(&bye, 200, "", &[], b""));
+    assert_eq!(probe.events(), ["Ended Local"]);
+    probe.assert_nothing_left();
+}
