@@ -54,11 +54,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let mut detector = dtmf::Detector::new();
     measure("in-band DTMF", |n| {
-        detector.feed(frame(n), |event| drop(black_box(event)))
+        detector.feed(frame(n), |event| {
+            black_box(event);
+        })
     });
     let mut activity = vad::Detector::new();
     measure("voice activity", |n| {
-        drop(black_box(activity.feed(frame(n))))
+        black_box(activity.feed(frame(n)));
     });
     let mut concealer = plc::Concealer::new();
     let mut copy = [0; FRAME];
