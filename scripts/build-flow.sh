@@ -88,7 +88,7 @@ replace_if_changed() {
 }
 
 main() {
-    [ $# -ge 1 ] && [ $# -le 2 ] || die "usage: scripts/build-flow.sh DIR [OUT]"
+    case $# in 1 | 2) ;; *) die "usage: scripts/build-flow.sh DIR [OUT]" ;; esac
     prepare
     [ "$1" != --prepare ] || return 0
     [ -f "$1/Cargo.toml" ] || die "$1 has no Cargo.toml"

@@ -77,8 +77,9 @@ main() {
         : > "$MADE"
         export OUT LEVEL_DB
         export -f make_prompt voice
+        # shellcheck disable=SC2016 # for the inner shell
         printf '%s\0' "${stale[@]}" | xargs -0 -P "$(nproc)" -I{} bash -euo pipefail -c 'make_prompt "$1"' _ {}
-        sed "s/^/$script /" <<< "$rows" > "$MADE"
+        while read -r row; do echo "$script $row"; done <<< "$rows" > "$MADE"
         echo "${#stale[@]} prompts made in $OUT" >&2
     fi
 }

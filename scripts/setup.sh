@@ -28,8 +28,10 @@ missing_packages() {
 }
 
 install_packages() {
-    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null \
-        || { echo "setup: no apt-get here; see the packages in scripts/setup.sh" >&2; return 0; }
+    if ! command -v apt-get dpkg-query >/dev/null; then
+        echo "setup: no apt-get here; see the packages in scripts/setup.sh" >&2
+        return 0
+    fi
     local missing as_root=()
     missing=$(missing_packages)
     [ -n "$missing" ] || return 0

@@ -7,7 +7,12 @@ vireo_sdk::flow!(main_menu);
 fn main_menu(call: &Call) -> Result<()> {
     call.answer()?;
     call.play("welcome")?;
-    match call.gather("menu").accept(["1", "2"]).no_match("sorry").collect()? {
+    match call
+        .gather("menu")
+        .accept(["1", "2"])
+        .no_match("sorry")
+        .collect()?
+    {
         Digits(choice) if choice == "1" => call.play("opening-hours")?,
         Digits(_) => leave_message(call)?,
         NoInput | NoMatch(_) => info!("{} chose nothing", call.caller()),

@@ -6,9 +6,10 @@
 //! score: the reference is cut into pieces of half a second, and each is searched near its place,
 //! so that a jitter buffer that dropped or inserted a packet costs nothing.
 
-use realfft::RealFftPlanner;
-
 use crate::SAMPLES_PER_MS;
+use fft::{Complex, Direction, transform};
+
+mod fft;
 
 /// Pieces that are scored one by one.
 const PIECE: usize = 500 * SAMPLES_PER_MS;
@@ -47,9 +48,7 @@ pub fn correlate(reference: &[i16], heard: &[i16]) -> Match {
     if is_quiet(&reference) || is_quiet(&heard) {
         return Match::NONE;
     }
-    let Some(offset) = best_offset(&reference, &heard) else {
-        return Match::NONE;
-    };
+    let offset = best_offset(&reference, &heard);
     Match {
         offset_samples: offset,
         score: score(&reference, &heard, offset) as f32,
@@ -74,10 +73,9 @@ fn energy(samples: &[f32]) -> f64 {
     samples.iter().map(|x| f64::from(*x).powi(2)).sum()
 }
 
-/// The offset with the largest normalised cross-correlation. `None` when the transform refuses,
-/// which its sizes exclude.
-fn best_offset(reference: &[f32], heard: &[f32]) -> Option<i64> {
-    let product = cross_correlation(reference, heard)?;
+/// The offset with the largest normalised cross-correlation.
+fn best_offset(reference: &[f32], heard: &[f32]) -> i64 {
+    let product = cross_correlation(reference, heard);
     let size = product.len();
     // Sums of squares up to each sample, for the energy under the reference at every offset.
     let mut sums = Vec::with_capacity(heard.len() + 1);
@@ -99,38 +97,45 @@ fn best_offset(reference: &[f32], heard: &[f32]) -> Option<i64> {
         let begin = offset.max(0) as usize;
         let end = ((offset + reference.len() as i64) as usize).min(heard.len());
         let under = (sums[end] - sums[begin]).max(least);
-        let likeness = f64::from(product[at]) / under.sqrt();
+        let likeness = product[at] / under.sqrt();
         if likeness > best.1 {
             best = (offset, likeness);
         }
     }
-    Some(best.0)
+    best.0
 }
 
 /// For every offset the sum of products, negative offsets at the end.
-fn cross_correlation(reference: &[f32], heard: &[f32]) -> Option<Vec<f32>> {
+fn cross_correlation(reference: &[f32], heard: &[f32]) -> Vec<f64> {
+    // Both signals go through one transform, as real and imaginary part.
     let size = (reference.len() + heard.len()).next_power_of_two();
-    let mut planner = RealFftPlanner::<f32>::new();
-    let (forward, inverse) = (
-        planner.plan_fft_forward(size),
-        planner.plan_fft_inverse(size),
-    );
-    let mut padded = vec![0.0; size];
-    let mut spectrum = forward.make_output_vec();
-    padded[..heard.len()].copy_from_slice(heard);
-    forward.process(&mut padded, &mut spectrum).ok()?;
-
-    let mut other = forward.make_output_vec();
-    padded.fill(0.0);
-    padded[..reference.len()].copy_from_slice(reference);
-    forward.process(&mut padded, &mut other).ok()?;
-    for (a, b) in spectrum.iter_mut().zip(&other) {
-        *a *= b.conj();
+    let mut values = vec![Complex::default(); size];
+    for (value, x) in values.iter_mut().zip(heard) {
+        value.re = f64::from(*x);
     }
-    inverse.process(&mut spectrum, &mut padded).ok()?;
-    let scale = 1.0 / size as f32;
-    padded.iter_mut().for_each(|x| *x *= scale);
-    Some(padded)
+    for (value, x) in values.iter_mut().zip(reference) {
+        value.im = f64::from(*x);
+    }
+    transform(&mut values, Direction::Forward);
+    // With Z = H + jR: H = (Z(k) + Z*(-k)) / 2, R = (Z(k) - Z*(-k)) / 2j; wanted is H R*.
+    let product = |k: usize| {
+        let (a, b) = (values[k], values[(size - k) % size].conjugate());
+        let heard = Complex {
+            re: (a.re + b.re) / 2.0,
+            im: (a.im + b.im) / 2.0,
+        };
+        let reference = Complex {
+            re: (a.im - b.im) / 2.0,
+            im: (b.re - a.re) / 2.0,
+        };
+        heard.times(reference.conjugate())
+    };
+    let mut spectrum: Vec<Complex> = (0..size).map(product).collect();
+    transform(&mut spectrum, Direction::Inverse);
+    spectrum
+        .iter()
+        .map(|value| value.re / size as f64)
+        .collect()
 }
 
 /// The mean likeness of all pieces, each weighted by its energy.

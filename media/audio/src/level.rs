@@ -3,6 +3,7 @@
 /// The level of a full-scale sine (peak 32,768), dBm0: G.711 puts the overload point of A-law at
 /// +3.14 dBm0 (table 5) and of mu-law at +3.17 (table 6). One scale serves both; it is 0.03 dB off
 /// for mu-law.
+#[expect(clippy::approx_constant, reason = "it is no pi")]
 const FULL_SCALE_SINE_DBM0: f32 = 3.14;
 
 /// What [`level_dbm0`] returns for digital silence and for anything below it, dBm0.

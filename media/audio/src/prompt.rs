@@ -35,20 +35,14 @@ impl Prompt {
     /// channels mixed.
     ///
     /// # Errors
-    /// [`PromptError::Rate`] for a sample rate that is not one of the usual ones.
+    /// [`PromptError::Resample`], which would be a defect.
     pub fn from_audio(name: &str, audio: Audio) -> Result<Self, PromptError> {
         let rate = audio.rate;
-        let samples = resample::to_8k(audio.into_mono(), rate).map_err(|error| match error {
-            resample::ResampleError::Rate(rate) => PromptError::Rate {
+        let samples =
+            resample::to_8k(audio.into_mono(), rate).map_err(|error| PromptError::Resample {
                 name: name.to_owned(),
-                rate,
-                file: None,
-            },
-            resample::ResampleError::Internal(problem) => PromptError::Resample {
-                name: name.to_owned(),
-                problem,
-            },
-        })?;
+                problem: error.to_string(),
+            })?;
         Ok(Self::from_samples(name, samples))
     }
 
@@ -174,16 +168,6 @@ pub enum PromptError {
         /// What is wrong with which file, and what to do.
         problem: Arc<WavError>,
     },
-    /// The file's sample rate is not usable.
-    #[error("prompt \"{name}\"{}: a sample rate of {rate} Hz is not usable; convert it with: sox IN -r 8000 -c 1 OUT.wav", in_file(.file.as_ref()))]
-    Rate {
-        /// As it was given.
-        name: String,
-        /// Hz.
-        rate: u32,
-        /// The file, if it came from one.
-        file: Option<PathBuf>,
-    },
     /// The resampler failed.
     #[error("prompt \"{name}\": {problem}")]
     Resample {
@@ -208,11 +192,6 @@ fn list(paths: &[PathBuf]) -> String {
         .map(|path| path.display().to_string())
         .collect();
     names.join(", ")
-}
-
-fn in_file(file: Option<&PathBuf>) -> String {
-    file.map(|file| format!(" ({})", file.display()))
-        .unwrap_or_default()
 }
 
 #[cfg(test)]

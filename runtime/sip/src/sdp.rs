@@ -70,7 +70,10 @@ impl Connection {
     fn parse(value: &str) -> Option<Self> {
         let mut words = value.split_whitespace();
         let (network, kind, address) = (words.next()?, words.next()?, words.next()?);
-        let address = address.split('/').next()?;
+        let address = address
+            .split('/')
+            .next()
+            .filter(|address| !address.is_empty())?;
         network.eq_ignore_ascii_case("IN").then(|| Self {
             kind: kind.to_ascii_uppercase(),
             address: address.to_owned(),

@@ -157,3 +157,94 @@ impl fmt::Debug for Flusher {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn failure() -> StoreError {
+        StoreError::Engine {
+            doing: "flushing",
+            detail: "the disk is full".into(),
+        }
+    }
+
+    #[test]
+    fn a_hundred_waiters_share_one_flush() {
+        let flushes = Arc::new(AtomicUsize::new(0));
+        let (begun, begins) = mpsc::channel();
+        let (go, gate) = mpsc::channel::<()>();
+        let counted = Arc::clone(&flushes);
+        let flusher = Flusher::start(Duration::ZERO, move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            begun.send(()).unwrap();
+            gate.recv().map_err(|_| failure())
+        })
+        .unwrap();
+        let (told, tells) = mpsc::channel();
+        let wait = |name: usize| {
+            let told = told.clone();
+            flusher.on_durable(Box::new(move |result| {
+                told.send((name, result.is_ok())).unwrap()
+            }));
+        };
+        wait(0);
+        begins.recv().unwrap();
+        // The first flush is running: it may have missed what these wrote.
+        (1..=100).for_each(wait);
+        go.send(()).unwrap();
+        assert_eq!(tells.recv().unwrap(), (0, true));
+        begins.recv().unwrap();
+        assert!(
+            tells.try_recv().is_err(),
+            "nobody is told before the flush is done"
+        );
+        go.send(()).unwrap();
+        let rest: Vec<_> = tells.iter().take(100).collect();
+        assert_eq!(rest, (1..=100).map(|name| (name, true)).collect::<Vec<_>>());
+        drop(go);
+        drop(flusher);
+        assert_eq!(flushes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_flushed_too() {
+        let (begun, begins) = mpsc::channel();
+        let flusher = Flusher::start(Duration::from_millis(1), move || {
+            begun.send(()).unwrap();
+            Ok(())
+        })
+        .unwrap();
+        flusher.written();
+        begins.recv().unwrap();
+        flusher.written();
+        // In time or, at the latest, by its end.
+        drop(flusher);
+        assert!(begins.iter().count() >= 1);
+    }
+
+    #[test]
+    fn failures_and_panics_reach_whoever_waits() {
+        let calls = AtomicUsize::new(0);
+        let flusher = Flusher::start(Duration::ZERO, move || {
+            match calls.fetch_add(1, Ordering::Relaxed) {
+                0 => Err(failure()),
+                1 => panic!("a panic of the test"),
+                _ => Ok(()),
+            }
+        })
+        .unwrap();
+        let ask = || {
+            let (told, tells) = mpsc::channel();
+            flusher.on_durable(Box::new(move |result| told.send(result).unwrap()));
+            tells.recv().unwrap()
+        };
+        assert!(ask().unwrap_err().to_string().contains("the disk is full"));
+        assert!(ask().unwrap_err().to_string().contains("panicked"));
+        flusher.on_durable(Box::new(|_| panic!("a panic of the test")));
+        ask().unwrap();
+    }
+}

@@ -1,7 +1,7 @@
 //! The journal: everything that a call's flow learned, in order.
 //!
 //! A journal is the log `j/<call id>\0`. One [`append`](Journal::append) is one record however many
-//! entries it brings: JSON objects, one a line. What is longer than a record goes into several, of
+//! entries it brings: JSON objects, one after the other. What is longer than a record goes into several, of
 //! which the first and the last are marked, so that a batch that a crash cut short is left out when
 //! it is read, as if it had never been written.
 
@@ -206,13 +206,11 @@ impl Journal {
             }
             text.extend_from_slice(piece);
             if flags & LAST != 0 {
-                for line in text
-                    .split(|byte| *byte == b'\n')
-                    .filter(|line| !line.is_empty())
-                {
-                    let entry = serde_json::from_slice(line)
-                        .map_err(|error| StoreError::record("journal", call_id, error))?;
-                    entries.push(entry);
+                // Values may hold line breaks of their own, so lines do not tell entries apart.
+                for entry in serde_json::Deserializer::from_slice(&text).into_iter() {
+                    entries.push(
+                        entry.map_err(|error| StoreError::record("journal", call_id, error))?,
+                    );
                 }
                 text.clear();
             }

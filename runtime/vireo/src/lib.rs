@@ -5,6 +5,9 @@
 #![deny(missing_docs)]
 
 pub mod admin;
+pub mod cli;
 pub mod config;
 pub mod explain;
+pub mod logging;
 pub mod moment;
+pub mod timeline;

@@ -114,7 +114,45 @@ pub fn run(
 ) -> core::result::Result<(), contract::vireo::flow::types::Error> {
     // The default hook writes to a standard error that does not exist here.
     std::panic::set_hook(Box::new(|panic| {
-        log::write(log::Level::Error, &panic.to_string())
+        log::write(log::Level::Error, &panic_line(panic))
     }));
     main(&Call::new()).map_err(Into::into)
+}
+
+/// A panic as one line of the log: `panicked at src/lib.rs:7:5: the menu has no entry`.
+fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let message = panic
+        .payload_as_str()
+        .unwrap_or("(a value that is no text)");
+    match panic.location() {
+        Some(place) => format!("panicked at {place}: {message}"),
+        None => format!("panicked: {message}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn a_panic_is_one_line_with_its_place() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&lines);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            seen.lock().unwrap().push(super::panic_line(panic));
+        }));
+        let outcome = std::thread::spawn(|| panic!("entry {} is missing", 7)).join();
+        std::panic::set_hook(before);
+
+        assert!(outcome.is_err());
+        let lines = lines.lock().unwrap();
+        let own = lines
+            .iter()
+            .find(|line| line.ends_with(": entry 7 is missing"));
+        assert!(
+            own.is_some_and(|line| line.starts_with("panicked at src/lib.rs:")),
+            "{lines:?}"
+        );
+    }
 }

@@ -37,3 +37,15 @@ pub fn spelled(keys: &str) -> Prompt {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_has_a_file() {
+        let files = ["digits/4", "digits/2", "digits/star", "digits/hash"];
+        assert_eq!(spelled("42*#"), Prompt::from(files));
+        assert!(spelled("").is_empty());
+    }
+}

@@ -295,14 +295,7 @@ fn load(file: &Candidate, name: &str) -> Result<Prompt, PromptError> {
         Some("alaw") => raw(Codec::Pcma)?,
         _ => {
             let audio = wav::read(&file.path).map_err(problem)?;
-            Prompt::from_audio(name, audio).map_err(|error| match error {
-                PromptError::Rate { name, rate, .. } => PromptError::Rate {
-                    name,
-                    rate,
-                    file: Some(file.path.clone()),
-                },
-                other => other,
-            })?
+            Prompt::from_audio(name, audio)?
         }
     };
     Ok(prompt.with_language(&file.language))

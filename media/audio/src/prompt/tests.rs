@@ -132,7 +132,7 @@ fn raw_g711_is_sent_as_it_is() {
 #[test]
 fn stereo_is_mixed_and_any_usual_rate_becomes_8_khz() {
     let fixture = Fixture::new(1 << 24);
-    for rate in [16_000, 22_050, 44_100, 48_000] {
+    for rate in [7000, 16_000, 22_050, 44_100, 48_000] {
         let stereo = (0..rate * 2)
             .map(|n| if n % 2 == 0 { 3000 } else { 1000 })
             .collect();
@@ -146,17 +146,6 @@ fn stereo_is_mixed_and_any_usual_rate_becomes_8_khz() {
         assert_eq!(prompt.duration_ms(), 1000, "{rate}");
         assert!((prompt.samples()[4000] - 2000).abs() < 20, "{rate}");
     }
-    let audio = Audio {
-        rate: 7000,
-        channels: 1,
-        samples: vec![0; 700],
-    };
-    wav::write(&fixture.path("en/odd.wav"), &audio).unwrap();
-    let error = fixture.library.find("en", "odd").unwrap_err().to_string();
-    assert!(
-        error.contains("7000 Hz") && error.contains("odd.wav") && error.contains("sox"),
-        "{error}"
-    );
 }
 
 #[test]

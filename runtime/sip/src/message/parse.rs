@@ -308,6 +308,10 @@ fn read_start_line(line: &[u8], offset: usize) -> Result<StartLine, Fault> {
         });
     }
     let uri = Uri::parse(uri).map_err(|_| Fault::bad(offset, "Malformed Request-URI"))?;
+    if !uri.headers.is_empty() {
+        // RFC 3261, 19.1.1: there they are not allowed, and nobody may act on them.
+        return Err(Fault::bad(offset, "Header fields in the Request-URI"));
+    }
     Ok(StartLine::Request { method, uri })
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the crate from outside: whole messages and real sockets.
 
+mod cost;
 mod framer;
 mod fuzz;
 mod torture;

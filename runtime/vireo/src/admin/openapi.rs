@@ -75,7 +75,7 @@ mod tests {
         let committed = std::fs::read_to_string(file).unwrap();
         assert!(
             committed == document(),
-            "run `vireo config openapi > docs/openapi.json`"
+            "run `vireo openapi > docs/openapi.json`"
         );
     }
 

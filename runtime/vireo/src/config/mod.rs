@@ -51,58 +51,29 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the file, each with its place.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
-        let unreadable = |why: String| {
-            let message = format!(
-                "cannot read the configuration file {}: {why}",
-                file.display()
-            );
-            let help = "name it with --config FILE or VIREO_CONFIG";
-            ConfigError::new(
-                file,
-                "",
-                vec![Diagnostic::new(Code::ConfigUnreadable, 0..0, message).help(help)],
-            )
-        };
-        let size = std::fs::metadata(file)
-            .map_err(|error| unreadable(error.to_string()))?
-            .len();
-        if size > LARGEST {
-            return Err(unreadable(format!(
-                "it has {size} bytes; at most {LARGEST} are read"
-            )));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-        Config::parse(file, &text)
+        Config::parse(file, &read(file)?)
     }
 
+    /// Reads a file and checks its keys and values, not whether they contradict each other: enough
+    /// to find a server that runs already.
+    ///
+    /// # Errors
+    /// The wrong keys and values, each with its place.
+    pub fn read(file: &Path) -> Result<Config, ConfigError> {
+        let text = read(file)?;
+        let (config, _) = structure(file, &text)?;
+        Ok(config)
+    }
     /// Checks the text of `file`, as [`load`](Self::load) does.
     ///
     /// # Errors
     /// Everything that is wrong with it: all syntax errors; without those, all wrong keys and
     /// values; without those, all contradictions.
     pub fn parse(file: &Path, text: &str) -> Result<Config, ConfigError> {
-        let fail = |diagnostics| Err(ConfigError::new(file, text, diagnostics));
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return fail(
-                errors
-                    .into_iter()
-                    .map(|error| from_toml(Code::ConfigSyntax, &error))
-                    .collect(),
-            );
-        }
-        let wrong = validate::validate(schema(), &document);
-        if !wrong.is_empty() {
-            return fail(wrong);
-        }
-        let mut config: Config = match toml::from_str(text) {
-            Ok(config) => config,
-            Err(error) => return fail(vec![from_toml(Code::ConfigValue, &error)]),
-        };
-        config.resolve(file.parent().unwrap_or(Path::new("")));
+        let (config, document) = structure(file, text)?;
         match checks::check(&config, &document) {
             contradictions if contradictions.is_empty() => Ok(config),
-            contradictions => fail(contradictions),
+            contradictions => Err(ConfigError::new(file, text, contradictions)),
         }
     }
 
@@ -141,6 +112,12 @@ impl Config {
         }
     }
 
+    /// The directory of the store, which is all its own.
+    #[must_use]
+    pub fn store_directory(&self) -> PathBuf {
+        self.server.data_directory.join("store")
+    }
+
     /// The configuration in force, defaults included, as TOML. Secrets are not in it, only where
     /// they are read from.
     ///
@@ -148,6 +125,59 @@ impl Config {
     /// None that a configuration read from TOML can cause.
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
+    }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    let unreadable = |why: String| {
+        let message = format!(
+            "cannot read the configuration file {}: {why}",
+            file.display()
+        );
+        let help = "name it with --config FILE or VIREO_CONFIG";
+        ConfigError::new(
+            file,
+            "",
+            vec![Diagnostic::new(Code::ConfigUnreadable, 0..0, message).help(help)],
+        )
+    };
+    let size = std::fs::metadata(file)
+        .map_err(|error| unreadable(error.to_string()))?
+        .len();
+    if size > LARGEST {
+        return Err(unreadable(format!(
+            "it has {size} bytes; at most {LARGEST} are read"
+        )));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
+    Ok(text)
+}
+
+/// Checks syntax, keys and values.
+fn structure<'t>(
+    file: &Path,
+    text: &'t str,
+) -> Result<(Config, toml::Spanned<DeTable<'t>>), ConfigError> {
+    let fail = |diagnostics| Err(ConfigError::new(file, text, diagnostics));
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return fail(
+            errors
+                .iter()
+                .map(|error| from_toml(Code::ConfigSyntax, error))
+                .collect(),
+        );
+    }
+    let wrong = validate::validate(schema(), &document);
+    if !wrong.is_empty() {
+        return fail(wrong);
+    }
+    match toml::from_str::<Config>(text) {
+        Ok(mut config) => {
+            config.resolve(file.parent().unwrap_or(Path::new("")));
+            Ok((config, document))
+        }
+        Err(error) => fail(vec![from_toml(Code::ConfigValue, &error)]),
     }
 }
 

@@ -356,3 +356,17 @@ fn every_key_is_described() {
         check(name, definition);
     }
 }
+
+/// The example in the repository is read without a complaint but that its prompts were not made yet.
+#[test]
+fn the_example_is_right() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo.toml");
+    if let Err(error) = Config::load(&file) {
+        let others: Vec<_> = error
+            .diagnostics
+            .iter()
+            .filter(|one| !one.message.contains("prompts directory"))
+            .collect();
+        assert!(others.is_empty(), "{error}");
+    }
+}

@@ -53,8 +53,8 @@ pub struct Server {
     /// Names this server in CDRs and in `vireo status`.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
-    /// The directory of the store: CDRs, journals, key-value data, deployments. It is made at the
-    /// first start.
+    /// The directory of what the server keeps: the store with CDRs, journals, key-value data and
+    /// deployments, and the admin token. It is made at the first start.
     pub data_directory: PathBuf,
     /// The IANA time zone of `clock.local` and of routes that name none.
     pub time_zone: TimeZoneName,

@@ -1,0 +1,169 @@
+//! Journals: written in batches, read whole.
+
+use serde_json::json;
+use vireo_store::journal::{Entry, Json, Kind};
+use vireo_store::{Journal, Range, StoreError};
+
+use crate::memory;
+
+fn entry(seq: u32) -> Entry {
+    match seq % 2 {
+        0 => Entry::verb(
+            seq,
+            u64::from(seq) * 20,
+            "gather",
+            Json::from(json!({ "max": 4, "prompt": ["menu"] })),
+            Json::from_text(r#"{"ok": {"digits": "1"}}"#.into()).unwrap(),
+        ),
+        _ => Entry::event(
+            seq,
+            u64::from(seq) * 20,
+            "digit",
+            Json::of("1\n\"2\"").unwrap(),
+        ),
+    }
+}
+
+#[test]
+fn batches_are_read_in_order() {
+    let journal = Journal::new(memory());
+    let entries: Vec<_> = (0..500).map(entry).collect();
+    assert_eq!(journal.read("call").unwrap(), []);
+    journal.append("call", &[]).unwrap();
+    journal.append("call", &entries[..1]).unwrap();
+    journal.append("call", &entries[1..11]).unwrap();
+    for one in &entries[11..] {
+        journal.append("call", std::slice::from_ref(one)).unwrap();
+    }
+    journal.append("call2", &entries[..3]).unwrap();
+    assert_eq!(journal.read("call").unwrap(), entries);
+    journal.delete("call").unwrap();
+    assert_eq!(journal.read("call").unwrap(), []);
+    assert_eq!(journal.read("call2").unwrap(), entries[..3]);
+}
+
+#[test]
+fn json_is_kept_to_the_letter() {
+    let journal = Journal::new(memory());
+    let text = r#"{"a":1.50,  "b":[1e3, "\u00fc"]}"#;
+    journal
+        .append(
+            "c",
+            &[Entry::event(
+                0,
+                0,
+                "x",
+                Json::from_text(text.into()).unwrap(),
+            )],
+        )
+        .unwrap();
+    let read = journal.read("c").unwrap();
+    let Kind::Event { detail, .. } = &read[0].kind else {
+        panic!("{read:?}")
+    };
+    assert_eq!(detail.get(), text);
+    assert_eq!(
+        detail.parse::<serde_json::Value>().unwrap(),
+        json!({ "a": 1.5, "b": [1000.0, "ü"] })
+    );
+    assert!(detail.parse::<u32>().is_err());
+    assert_eq!(Json::null().get(), "null");
+    for wrong in ["", "{", "1 2", "{\"a\":}"] {
+        assert!(Json::from_text(wrong.into()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn json_over_several_lines_stays_one_entry() {
+    let journal = Journal::new(memory());
+    let pretty = Json::from_text("{\n  \"a\": 1,\n  \"b\": 2\n}".into()).unwrap();
+    let entries = [Entry::event(0, 0, "x", pretty), entry(1)];
+    journal.append("c", &entries).unwrap();
+    let read = journal.read("c").unwrap();
+    assert_eq!(read.len(), 2);
+    let Kind::Event { detail, .. } = &read[0].kind else {
+        panic!("{read:?}")
+    };
+    assert_eq!(
+        detail.parse::<serde_json::Value>().unwrap(),
+        json!({ "a": 1, "b": 2 })
+    );
+}
+
+/// An HTTP reply of 1 MiB is an entry, too.
+#[test]
+fn long_entries_go_into_several_records() {
+    let store = memory();
+    let journal = Journal::new(store.clone());
+    let long = Entry::event(1, 5, "http", Json::of(&"ü".repeat(1_000_000)).unwrap());
+    let entries = [entry(0), long, entry(2)];
+    journal.append("c", &entries).unwrap();
+    assert_eq!(journal.read("c").unwrap(), entries);
+    assert!(store.range(&Range::prefix("j/c\0")).unwrap().len() > 20);
+    journal.delete("c").unwrap();
+    assert_eq!(store.range(&Range::prefix("j/")).unwrap(), []);
+}
+
+#[test]
+fn a_batch_that_was_cut_short_is_left_out() {
+    let store = memory();
+    let journal = Journal::new(store.clone());
+    let long = [Entry::event(
+        1,
+        5,
+        "http",
+        Json::of(&"x".repeat(300_000)).unwrap(),
+    )];
+    journal.append("c", &[entry(0)]).unwrap();
+    journal.append("c", &long).unwrap();
+    let last = store
+        .range(&Range::prefix("j/c\0").backward().limit(1))
+        .unwrap()
+        .remove(0)
+        .0;
+    store.delete(&last).unwrap();
+    assert_eq!(journal.read("c").unwrap(), [entry(0)]);
+    // And what is written after the restart is read.
+    journal.append("c", &[entry(2)]).unwrap();
+    assert_eq!(journal.read("c").unwrap(), [entry(0), entry(2)]);
+}
+
+#[test]
+fn fields_of_a_later_version_are_tolerated() {
+    let store = memory();
+    let line = br#"{"seq":1,"at_ms":2,"kind":{"verb":{"name":"play","request":{},"reply":null,"cost":3}},"span":"x"}"#;
+    store.append(b"j/c\0", &[&[3], &line[..]].concat()).unwrap();
+    let read = Journal::new(store).read("c").unwrap();
+    assert_eq!(
+        read,
+        [Entry::verb(
+            1,
+            2,
+            "play",
+            Json::from(json!({})),
+            Json::null()
+        )]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let store = memory();
+    store.append(b"j/c\0", b"\x03{\"seq\":").unwrap();
+    let journal = Journal::new(store);
+    assert!(matches!(journal.read("c"), Err(StoreError::Record { .. })));
+    for id in ["", "a\0", "a\n", &"i".repeat(129)] {
+        assert!(
+            matches!(journal.append(id, &[entry(0)]), Err(StoreError::CallId(_))),
+            "{id:?}"
+        );
+        assert!(
+            matches!(journal.read(id), Err(StoreError::CallId(_))),
+            "{id:?}"
+        );
+        assert!(
+            matches!(journal.delete(id), Err(StoreError::CallId(_))),
+            "{id:?}"
+        );
+    }
+}

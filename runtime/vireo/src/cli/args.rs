@@ -1,0 +1,410 @@
+//! What can be typed.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::logging::LogFormat;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it was refused, or it failed
+  2  the command line is not understood
+  3  the configuration has errors
+  4  no server answers
+  5  no token, or not the server's
+  6  there is no such flow, call, record or file
+
+Every error has a code; `vireo explain CODE` says what it means and what to do.";
+
+/// Vireo: WebAssembly flows answer telephone calls.
+#[derive(Debug, Parser)]
+#[command(name = "vireo", version, after_help = EXIT_CODES, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// The configuration file. Commands that ask a server find its address and token by it.
+    #[arg(long, global = true, value_name = "FILE", env = "VIREO_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// The server's admin address: 127.0.0.1:8089, or unix:/path. Its token is taken from
+    /// VIREO_TOKEN, or from the token file that the configuration names.
+    #[arg(long, global = true, value_name = "ADDRESS", env = "VIREO_ADMIN")]
+    pub admin: Option<String>,
+    /// Prints JSON, for programs.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What is logged: a level, or levels by module ("info,vireo_sip=debug").
+    #[arg(long, global = true, value_name = "FILTER", env = "RUST_LOG")]
+    pub log: Option<String>,
+    /// How log lines look.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "VIREO_LOG_FORMAT",
+        default_value = "human"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the server.
+    Serve(ServeArgs),
+    /// Places a call: dials, plays, sends keys, records what it hears.
+    Call(CallArgs),
+    /// Starts a server, places a call to it, and shows the call as a timeline.
+    Demo(DemoArgs),
+    /// Says what a component imports and needs, and what is wrong with it.
+    Check(CheckArgs),
+    /// Deploys flows and shows what serves.
+    #[command(subcommand)]
+    Flow(FlowCommand),
+    /// Shows the records of ended calls.
+    #[command(subcommand)]
+    Cdr(CdrCommand),
+    /// Shows the calls in progress.
+    Calls(CallsArgs),
+    /// Shows what happened in a call.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Says which flow a call would reach.
+    #[command(subcommand)]
+    Route(RouteCommand),
+    /// Shows the server at one glance.
+    Status,
+    /// Takes no new calls, or takes them again; calls in progress go on.
+    Drain {
+        /// On: no new calls. Off: new calls again.
+        #[arg(default_value = "on")]
+        switch: Switch,
+    },
+    /// Reads the configuration again.
+    Reload,
+    /// Checks and describes the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Explains an error code, or lists all of them.
+    Explain {
+        /// The code, as VR0003.
+        code: Option<String>,
+    },
+    /// Prints the description of the admin API (OpenAPI 3.1).
+    Openapi,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// Arguments of `vireo serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// How long calls in progress may go on after the first signal to end, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub grace: u64,
+}
+
+/// Arguments of `vireo call`.
+#[derive(Clone, Debug, Args)]
+pub struct CallArgs {
+    /// Whom to call: sip:NUMBER@HOST:PORT, with ;transport=tcp for TCP.
+    pub uri: String,
+    /// The calling number.
+    #[arg(long, value_name = "NUMBER", default_value = "vireo")]
+    pub from: String,
+    /// The local address of SIP and RTP; chosen by the system when absent.
+    #[arg(long, value_name = "ADDRESS")]
+    pub local: Option<IpAddr>,
+    /// Keys to press: digits, `*`, `#`, `A` to `D`; `,` waits half a second, `w` a whole one.
+    #[arg(long, value_name = "KEYS", default_value = "")]
+    pub keys: String,
+    /// When the first key is pressed, seconds after the answer.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub keys_after: Duration,
+    /// A WAV file to play to the other side.
+    #[arg(long, value_name = "FILE")]
+    pub play: Option<PathBuf>,
+    /// Records what is heard to this WAV file.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Hangs up after so many seconds; 0: when the other side does.
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
+    pub hang_up_after: Duration,
+}
+
+/// Arguments of `vireo demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// The component to deploy.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "target/flows/demo-ivr.wasm"
+    )]
+    pub flow: PathBuf,
+    /// Where the recordings of the demonstration are put.
+    #[arg(long, value_name = "DIRECTORY", default_value = "target/demo")]
+    pub out: PathBuf,
+    /// Calls the server that runs at this address instead of starting one.
+    #[arg(long, value_name = "ADDRESS")]
+    pub server: Option<SocketAddr>,
+}
+
+/// Arguments of `vireo check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// The component.
+    pub file: PathBuf,
+    /// Also checks it against the grants of this flow of the configuration.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    pub flow: Option<String>,
+}
+
+/// `vireo flow ...`
+#[derive(Debug, Subcommand)]
+pub enum FlowCommand {
+    /// Puts a component into service; calls in progress keep their version.
+    Deploy {
+        /// The flow's name in the configuration.
+        name: String,
+        /// The component, a .wasm file.
+        file: PathBuf,
+        /// Why, for the history.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Lists the flows and what they serve.
+    List,
+    /// Lists the changes of a flow's deployment, the newest first.
+    History {
+        /// The flow's name.
+        name: String,
+    },
+    /// Puts the version back into service that served before.
+    Rollback {
+        /// The flow's name.
+        name: String,
+    },
+}
+
+/// `vireo cdr ...`
+#[derive(Debug, Subcommand)]
+pub enum CdrCommand {
+    /// Lists records, the newest first.
+    List(CdrFilter),
+    /// Shows one record with the call's timeline.
+    Show {
+        /// The call's id.
+        call: String,
+        /// Every entry of the journal, not only what tells the story.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Which records are wanted.
+#[derive(Clone, Debug, Default, Args)]
+pub struct CdrFilter {
+    /// Received then or later: "2026-11-22T20:00", "2026-11-22", or how long ago: "15m", "2h", "3d".
+    #[arg(long, value_name = "WHEN")]
+    pub since: Option<String>,
+    /// Received before then.
+    #[arg(long, value_name = "WHEN")]
+    pub until: Option<String>,
+    /// Exactly this caller.
+    #[arg(long, value_name = "NUMBER")]
+    pub caller: Option<String>,
+    /// Exactly this called number.
+    #[arg(long, value_name = "NUMBER")]
+    pub called: Option<String>,
+    /// This flow.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+    /// This trunk.
+    #[arg(long, value_name = "NAME")]
+    pub trunk: Option<String>,
+    /// This outcome: completed, hung-up-by-caller, rejected, failed-flow...
+    #[arg(long, value_name = "OUTCOME")]
+    pub outcome: Option<String>,
+    /// At most so many.
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+    pub limit: usize,
+}
+
+/// Arguments of `vireo calls`.
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    /// What to do; lists the calls when absent.
+    #[command(subcommand)]
+    pub command: Option<CallsCommand>,
+}
+
+/// `vireo calls ...`
+#[derive(Debug, Subcommand)]
+pub enum CallsCommand {
+    /// Shows a call in progress with its timeline so far.
+    Show {
+        /// The call's id.
+        call: String,
+        /// Every entry of the journal, not only what tells the story.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Ends a call.
+    Hangup {
+        /// The call's id.
+        call: String,
+    },
+}
+
+/// `vireo journal ...`
+#[derive(Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Shows the timeline of a call, ended or in progress.
+    Show {
+        /// The call's id.
+        call: String,
+        /// Every entry of the journal, not only what tells the story.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// `vireo route ...`
+#[derive(Debug, Subcommand)]
+pub enum RouteCommand {
+    /// Says which route a call would take, and why.
+    Test(RouteTest),
+}
+
+/// Arguments of `vireo route test`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RouteTest {
+    /// The called number.
+    #[arg(long, value_name = "NUMBER")]
+    pub to: String,
+    /// The calling number; absent: withheld.
+    #[arg(long, value_name = "NUMBER", default_value = "")]
+    pub from: String,
+    /// The trunk; may be absent when there is only one.
+    #[arg(long, value_name = "NAME")]
+    pub trunk: Option<String>,
+    /// The moment, in the server's time zone: "2026-11-22T20:00"; now when absent.
+    #[arg(long, value_name = "WHEN")]
+    pub at: Option<String>,
+}
+
+/// `vireo config ...`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Shows everything that is wrong with a file.
+    Check {
+        /// The file; the one of --config when absent.
+        file: Option<PathBuf>,
+    },
+    /// Prints the configuration in force, defaults included; secrets are never printed.
+    Print {
+        /// The file; the one of --config when absent.
+        file: Option<PathBuf>,
+    },
+    /// Prints the JSON Schema of the file.
+    Schema,
+    /// Prints the reference of every key, as Markdown.
+    Reference,
+}
+
+/// Seconds with decimals.
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| *duration <= Duration::from_secs(86_400))
+        .ok_or_else(|| "write seconds, 0 to 86400, as 2.5".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_documented_command_is_understood() {
+        for line in [
+            "serve --config a.toml",
+            "serve --grace 5",
+            "call sip:96122@127.0.0.1:5070 --keys 1,2 --keys-after 2.5 --record out.wav",
+            "demo --config examples/demo.toml",
+            "check flow.wasm",
+            "flow deploy demo a.wasm --note why",
+            "flow deploy demo a.wasm --config examples/demo.toml",
+            "flow list --json",
+            "flow history demo",
+            "flow rollback demo",
+            "cdr list --since 2h --outcome completed -n 5",
+            "cdr show abc --json",
+            "calls",
+            "calls show abc",
+            "calls hangup abc",
+            "journal show abc --all",
+            "route test --to 96122 --from 1000 --trunk local --at 2026-11-22T20:00",
+            "status --admin unix:/run/vireo.sock",
+            "drain",
+            "drain off",
+            "reload",
+            "config check a.toml",
+            "config print",
+            "config schema",
+            "config reference",
+            "explain VR0003",
+            "explain",
+            "openapi",
+            "--log debug --log-format json status",
+        ] {
+            let words = std::iter::once("vireo").chain(line.split(' '));
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("vireo {line}\n{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_mistyped_is_refused() {
+        for line in [
+            "",
+            "flow",
+            "flow deploy demo",
+            "cdr list -n x",
+            "call a --keys-after -1",
+            "route test",
+            "drain maybe",
+            "stauts",
+        ] {
+            let words = std::iter::once("vireo").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_err(), "vireo {line}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The command line.
+//!
+//! Commands that talk to a running server go through its admin API; `serve`, `call`, `demo` and
+//! `check` need the runtime itself and reach it through [`Engine`].
+
+mod args;
+mod calls;
+mod client;
+mod config;
+mod connection;
+mod error;
+mod explain;
+mod flow;
+mod output;
+mod route;
+mod server;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{
+    CallArgs, CallsCommand, CdrCommand, CdrFilter, CheckArgs, Cli, Command, ConfigCommand,
+    DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest, ServeArgs, Switch,
+};
+pub use client::{Client, ClientError};
+pub use error::{CliError, Exit};
+pub use output::{Output, Table};
+
+use crate::logging;
+
+/// The commands that need the runtime itself.
+pub trait Engine {
+    /// Runs the server until it is told to end.
+    ///
+    /// # Errors
+    /// It cannot start, or it ended because something failed.
+    fn serve(&self, args: &ServeArgs, global: &Global) -> Result<(), CliError>;
+
+    /// Places a call.
+    ///
+    /// # Errors
+    /// The call failed.
+    fn call(&self, args: &CallArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+
+    /// Shows the whole of Vireo with one call on this machine.
+    ///
+    /// # Errors
+    /// Something of it did not work as it should.
+    fn demo(&self, args: &DemoArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+
+    /// Looks at a component without a server.
+    ///
+    /// # Errors
+    /// It cannot run.
+    fn check(&self, args: &CheckArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main(engine: &dyn Engine) -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::standard(cli.global.json);
+    match run(&cli, engine, &output) {
+        Ok(()) => Exit::Done.into(),
+        Err(error) => {
+            error.show(&output);
+            error.exit().into()
+        }
+    }
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// What the command reports.
+pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliError> {
+    let global = &cli.global;
+    let level = if matches!(cli.command, Command::Serve(_)) {
+        "info"
+    } else {
+        "warn"
+    };
+    logging::init(global.log.as_deref().unwrap_or(level), global.log_format)?;
+    match &cli.command {
+        Command::Serve(args) => engine.serve(args, global),
+        Command::Call(args) => engine.call(args, global, output),
+        Command::Demo(args) => engine.demo(args, global, output),
+        Command::Check(args) => engine.check(args, global, output),
+        Command::Config(command) => config::run(command, global, output),
+        Command::Explain { code } => explain::run(code.as_deref(), output),
+        Command::Openapi => {
+            output.raw(crate::admin::openapi_document());
+            Ok(())
+        }
+        remote => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| {
+                    CliError::internal(format!("the command cannot start: {error}"))
+                })?;
+            runtime.block_on(ask(remote, global, output))
+        }
+    }
+}
+
+/// Runs a command that asks the server.
+async fn ask(command: &Command, global: &Global, output: &Output) -> Result<(), CliError> {
+    let client = connection::client(global)?;
+    match command {
+        Command::Flow(command) => flow::run(command, &client, output).await,
+        Command::Cdr(command) => calls::records(command, &client, output).await,
+        Command::Calls(arguments) => calls::live(arguments.command.as_ref(), &client, output).await,
+        Command::Journal(JournalCommand::Show { call, all }) => {
+            calls::journal(call, *all, &client, output).await
+        }
+        Command::Route(RouteCommand::Test(test)) => route::test(test, &client, output).await,
+        Command::Drain { switch } => server::drain(*switch, &client, output).await,
+        Command::Reload => server::reload(&client, output).await,
+        _ => server::status(&client, output).await,
+    }
+}

@@ -1,0 +1,215 @@
+//! From the configuration file to what the server is made of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use vireo_audio::prompt::LibraryConfig;
+use vireo_audio::recorder::Format;
+use vireo_call::route::number::{NumberConfig, Normalizer};
+use vireo_call::route::{Routes, RoutesConfig};
+use vireo_call::settings::{FlowSettings, InbandDtmf, MediaSettings, RecordingSettings, SecretValue, Settings};
+use vireo_call::{Runtime, RuntimeConfig};
+use vireo_host::{Grants, HostConfig, Limits};
+use vireo_rtp::{EngineConfig, JitterConfig, Realtime};
+use vireo_sip::{
+    AssertedIdentity, Destination, EndpointLimits, Listen, Peer, Protocol, StackConfig, Trunk, Trunks, UnknownPeer,
+};
+use vireo_store::SledStore;
+
+use super::ServeError;
+use crate::config::{self, Config};
+
+/// Everything for the runtime but its store, which is opened late.
+pub(super) struct Built {
+    pub settings: Settings,
+    pub time_zone: TimeZone,
+    host: HostConfig,
+    engine: EngineConfig,
+    prompts: LibraryConfig,
+    recordings: std::path::PathBuf,
+    data: std::path::PathBuf,
+}
+
+pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
+    let time_zone = config.server.time_zone.zone();
+    let mut engine = EngineConfig::new(config.media.address, config.media.ports.0.clone());
+    if let Some(threads) = config.media.threads {
+        engine.threads = threads.into();
+    }
+    engine.realtime = match config.media.realtime {
+        config::Realtime::Try => Realtime::Try,
+        config::Realtime::Off => Realtime::Off,
+    };
+    engine.max_streams = config.sip.max_calls as usize;
+    let memory_mib = (config.flows.values())
+        .map(|flow| flow.limits.over(&config.limits).memory_mib)
+        .fold(config.limits.memory_mib, u32::max);
+    Ok(Built {
+        settings: settings(config)?,
+        time_zone,
+        host: HostConfig { max_calls: config.sip.max_calls, memory_bytes: (memory_mib as usize) << 20 },
+        engine,
+        prompts: LibraryConfig::new(&config.prompts.directory, &config.prompts.default_language),
+        recordings: config.recordings.directory.clone(),
+        data: config.server.data_directory.clone(),
+    })
+}
+
+/// Opens the store and starts the engines; blocks.
+pub(super) fn start(built: Built) -> Result<Arc<Runtime>, ServeError> {
+    let store = Arc::new(SledStore::open(built.data)?);
+    Ok(Runtime::start(RuntimeConfig {
+        host: built.host,
+        engine: built.engine,
+        prompts: built.prompts,
+        recordings: built.recordings,
+        store,
+        settings: built.settings,
+    })?)
+}
+
+/// What calls need to know; also for a reload.
+pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
+    let mut flows = HashMap::new();
+    for (name, flow) in &config.flows {
+        flows.insert(name.clone(), flow_settings(config, name, flow)?);
+    }
+    Ok(Settings {
+        node: config.server.name.clone(),
+        routes: routes(config)?,
+        normalizers: normalizers(config)?,
+        flows,
+        time_zone: config.server.time_zone.zone(),
+        media: MediaSettings {
+            address: config.media.address,
+            codecs: config.media.codecs.iter().map(|codec| audio_codec(*codec)).collect(),
+            ptime_ms: config.media.ptime_ms.into(),
+            no_media_timeout_ms: match config.media.no_media_timeout_s {
+                0 => None,
+                seconds => Some(seconds.saturating_mul(1000)),
+            },
+            inband_dtmf: match config.media.inband_dtmf {
+                config::InbandDtmf::Fallback => InbandDtmf::Fallback,
+                config::InbandDtmf::Off => InbandDtmf::Off,
+            },
+            jitter: JitterConfig::Adaptive { min_ms: config.media.jitter_min_ms, max_ms: config.media.jitter_max_ms },
+        },
+        apology: Some(config.prompts.apology.clone()).filter(|name| !name.is_empty()),
+        recordings: RecordingSettings {
+            directory: config.recordings.directory.clone(),
+            format: match config.recordings.format {
+                config::RecordingFormat::Pcm16 => Format::Pcm16,
+                config::RecordingFormat::Mulaw => Format::Mulaw,
+            },
+        },
+    })
+}
+
+fn flow_settings(config: &Config, name: &str, flow: &config::Flow) -> Result<FlowSettings, ServeError> {
+    let limits = flow.limits.over(&config.limits);
+    let mut secrets = std::collections::BTreeMap::new();
+    for (key, source) in &flow.secrets {
+        secrets.insert(key.clone(), SecretValue::new(source.read()?.expose().to_owned()));
+    }
+    Ok(FlowSettings {
+        grants: Arc::new(Grants {
+            kv: flow.grants.kv.namespace(name),
+            http: flow.grants.http.clone(),
+            secrets: flow.grants.secrets.clone(),
+        }),
+        limits: Limits {
+            memory_bytes: (limits.memory_mib as usize) << 20,
+            cpu_ms_between_calls: limits.cpu_ms,
+            host_calls: limits.host_calls.into(),
+            log_bytes: limits.log_bytes.into(),
+            ..Limits::default()
+        },
+        longest: Duration::from_secs(limits.call_duration_s.into()),
+        settings: flow.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        secrets,
+        fallback: flow.fallback.clone(),
+    })
+}
+
+fn audio_codec(codec: config::Codec) -> vireo_audio::Codec {
+    match codec {
+        config::Codec::Pcmu => vireo_audio::Codec::Pcmu,
+        config::Codec::Pcma => vireo_audio::Codec::Pcma,
+    }
+}
+
+fn routes(config: &Config) -> Result<Routes, ServeError> {
+    let routing = RoutesConfig {
+        routes: config.routes.clone(),
+        calendars: config.calendars.clone(),
+        time_zone: Some(config.server.time_zone.name().to_owned()),
+        language: Some(config.prompts.default_language.clone()),
+        ..RoutesConfig::default()
+    };
+    Routes::compile(&routing).map_err(|errors| {
+        ServeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+fn normalizers(config: &Config) -> Result<HashMap<String, Normalizer>, ServeError> {
+    let mut normalizers = HashMap::new();
+    for (name, trunk) in &config.trunks {
+        let mut number = NumberConfig {
+            country_code: trunk.country_code.as_ref().map(ToString::to_string),
+            ..NumberConfig::default()
+        };
+        if let Some(prefix) = &trunk.national_prefix {
+            number.national_prefix = prefix.to_string();
+        }
+        if let Some(prefix) = &trunk.international_prefix {
+            number.international_prefixes = vec![prefix.to_string()];
+        }
+        let normalizer = Normalizer::new(&number).map_err(|errors| {
+            let lines: Vec<String> = errors.iter().map(|error| format!("trunk {name}: {error}")).collect();
+            ServeError::Routes(lines.join("\n"))
+        })?;
+        normalizers.insert(name.clone(), normalizer);
+    }
+    Ok(normalizers)
+}
+
+pub(super) fn trunks(config: &Config) -> Result<Trunks, ServeError> {
+    let trunks = config.trunks.iter().map(|(name, trunk)| Trunk {
+        peers: trunk.peers.iter().map(|peer| Peer::from(peer.network())).collect(),
+        destination: trunk.destination.as_ref().map(|address| Destination {
+            protocol: protocol(address.transport),
+            address: address.address,
+        }),
+        max_calls: trunk.max_calls,
+        calls_per_second: trunk.calls_per_second,
+        asserted_identity: match trunk.identity {
+            config::Identity::Trusted => AssertedIdentity::Trusted,
+            config::Identity::Untrusted => AssertedIdentity::Ignored,
+        },
+        ..Trunk::new(name)
+    });
+    let unknown = match config.sip.unknown_peer {
+        config::UnknownPeer::Drop => UnknownPeer::Drop,
+        config::UnknownPeer::Forbid => UnknownPeer::Forbid,
+    };
+    Ok(Trunks::new(trunks.collect(), unknown)?)
+}
+
+pub(super) fn stack(config: &Config) -> Result<StackConfig, ServeError> {
+    let listen = (config.sip.listen.iter())
+        .map(|address| Listen { protocol: protocol(address.transport), address: address.address })
+        .collect();
+    let mut stack = StackConfig::new(listen, trunks(config)?);
+    stack.user_agent.clone_from(&config.sip.user_agent);
+    stack.limits = EndpointLimits { max_calls: config.sip.max_calls as usize, ..EndpointLimits::default() };
+    Ok(stack)
+}
+
+fn protocol(transport: config::SipTransport) -> Protocol {
+    match transport {
+        config::SipTransport::Udp => Protocol::Udp,
+        config::SipTransport::Tcp => Protocol::Tcp,
+    }
+}

@@ -1,0 +1,227 @@
+//! `vireo serve`: a server from a configuration file, until it is told to end.
+
+mod build;
+mod metrics;
+mod operations;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use vireo_call::Runtime;
+use vireo_sip::{Protocol, Stack};
+
+use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
+use crate::config::{Config, ConfigError, SecretError};
+use crate::explain::{Code, Coded};
+use operations::LiveOperations;
+
+/// What `vireo serve` is told beside its configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// A file that is written, as JSON, when the server takes calls: its addresses and its token.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The routes, all errors.
+    #[error("the routes cannot be used:\n{0}")]
+    Routes(String),
+    /// The admin API.
+    #[error(transparent)]
+    Admin(#[from] ListenError),
+    /// The admin token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] vireo_store::StoreError),
+    /// The engines.
+    #[error(transparent)]
+    Runtime(#[from] vireo_call::StartError),
+    /// The SIP sockets.
+    #[error(transparent)]
+    Sip(#[from] vireo_sip::StackError),
+    /// Trunks that contradict each other.
+    #[error("the trunks cannot be used: {0}")]
+    Trunks(#[from] vireo_sip::TrunkError),
+    /// A system call.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Coded for ServeError {
+    fn code(&self) -> Code {
+        match self {
+            ServeError::Config(error) => error.code(),
+            ServeError::Secret(_) => Code::SecretUnreadable,
+            ServeError::Routes(_) | ServeError::Trunks(_) => Code::ConfigContradiction,
+            ServeError::Admin(error) => error.code(),
+            ServeError::Token(error) => error.code(),
+            ServeError::Store(_) => Code::StoreFailed,
+            ServeError::Runtime(vireo_call::StartError::Store(_) | vireo_call::StartError::Deployments(_)) => {
+                Code::StoreFailed
+            }
+            ServeError::Runtime(_) => Code::EngineStart,
+            ServeError::Sip(_) => Code::SipListen,
+            ServeError::System { .. } => Code::FileUnusable,
+        }
+    }
+}
+
+/// Calls get so long to end by themselves when the server is told to end; a second signal ends
+/// them at once.
+const GRACE: Duration = Duration::from_secs(30);
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    pid: u32,
+    udp: Option<SocketAddr>,
+    tcp: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
+    token: &'a str,
+}
+
+/// Runs a server until SIGTERM or SIGINT.
+///
+/// # Errors
+/// See [`ServeError`]: what keeps it from starting.
+pub async fn run(options: Options) -> Result<(), ServeError> {
+    let config = Config::load(&options.config)?;
+    let built = build::build(&config)?;
+    let token = Token::load_or_create(&config.token_file())?;
+    let admin = AdminServer::bind(&config.admin.listen).await?;
+    let zone = built.time_zone.clone();
+    let runtime = tokio::task::spawn_blocking(move || build::start(built))
+        .await
+        .map_err(|error| system("starting", std::io::Error::other(error)))??;
+    let (stack, incoming) = Stack::start(build::stack(&config)?).await?;
+    let calls = tokio::spawn(Arc::clone(&runtime).serve(incoming));
+    let (stop, stopped) = watch::channel(());
+    let operations = Arc::new(LiveOperations::new(Arc::clone(&runtime), stack.clone(), config, options.config.clone()));
+    let admin_address = admin.local_address();
+    let api = tokio::spawn(serve_admin(admin, Arc::clone(&operations) as Arc<dyn Operations>, token.clone(), zone, stopped));
+    announce(&options, &stack, admin_address, token.expose())?;
+    wait_for_end(&operations, &runtime, &stack).await;
+    stack.shutdown().await;
+    if calls.await.is_err() {
+        tracing::error!("the task that takes calls died");
+    }
+    runtime.shutdown(Duration::ZERO).await;
+    drop(stop);
+    if let Ok(Err(error)) = api.await {
+        tracing::error!(%error, "the admin API ended with an error");
+    }
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn serve_admin(
+    admin: AdminServer,
+    operations: Arc<dyn Operations>,
+    token: Token,
+    zone: jiff::tz::TimeZone,
+    mut stopped: watch::Receiver<()>,
+) -> std::io::Result<()> {
+    let until = async move {
+        // The sender is dropped, never used.
+        let _ = stopped.changed().await;
+    };
+    admin.serve(operations, token, zone, until).await
+}
+
+fn system(what: &str, source: std::io::Error) -> ServeError {
+    ServeError::System { what: what.to_owned(), source }
+}
+
+fn announce(options: &Options, stack: &Stack, admin: Option<SocketAddr>, token: &str) -> Result<(), ServeError> {
+    let local = stack.local_addresses();
+    let of = |protocol: Protocol| local.iter().find(|address| address.protocol == protocol).map(|address| address.bound);
+    for address in &local {
+        tracing::info!("SIP listens on {}:{}", protocol_name(address.protocol), address.bound);
+    }
+    if let Some(admin) = admin {
+        tracing::info!("the admin API listens on http://{admin}");
+    }
+    if let Some(file) = &options.ready_file {
+        let ready = Ready { pid: std::process::id(), udp: of(Protocol::Udp), tcp: of(Protocol::Tcp), admin, token };
+        write_whole(file, &ready).map_err(|error| system(&format!("writing {}", file.display()), error))?;
+    }
+    tracing::info!("ready");
+    Ok(())
+}
+
+/// Whoever waits for the file must never see half of it; it holds the token.
+fn write_whole(file: &Path, ready: &Ready<'_>) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let part = file.with_extension("part");
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    out.write_all(&serde_json::to_vec(ready)?)?;
+    std::fs::rename(part, file)
+}
+
+pub(crate) fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Udp => "udp",
+        Protocol::Tcp => "tcp",
+    }
+}
+
+/// Serves until a signal says to end: then takes no new call and lets those that are up end.
+/// SIGHUP reads the configuration again.
+async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &Stack) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals cannot be received; ending");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => break,
+            _ = int.recv() => break,
+            _ = hup.recv() => match operations.reload_file() {
+                Ok(report) => tracing::info!(?report, "configuration read again"),
+                Err(error) => tracing::error!(%error, "the configuration was refused; the one in force stays"),
+            },
+        }
+    }
+    operations.drain();
+    stack.drain();
+    let calls = runtime.live().len();
+    if calls > 0 {
+        tracing::info!(calls, "ending when the calls have ended, in {} s at the latest; once more: at once", GRACE.as_secs());
+    }
+    tokio::select! {
+        () = runtime.shutdown(GRACE) => {}
+        () = again(&mut term, &mut int) => runtime.shutdown(Duration::ZERO).await,
+    }
+}
+
+async fn again(term: &mut Signal, int: &mut Signal) {
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}

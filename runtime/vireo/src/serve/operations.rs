@@ -1,0 +1,397 @@
+//! The admin API's operations on the running server.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use axum::body::Bytes;
+use vireo_call::route::{Action, Query as RouteQuery};
+use vireo_call::{Command, DeployError, Deployed, Runtime};
+use vireo_host::{ComponentError, Problem};
+use vireo_sip::Stack;
+use vireo_store::cdr::{Cdr, Query};
+use vireo_store::deployments::DeployError as StoreDeployError;
+use vireo_store::journal::Entry;
+
+use super::{ServeError, build, metrics, protocol_name};
+use crate::admin::{
+    Admission, ComponentProblem, Counter, DeployReport, DeploymentChange, FlowStatus, Import, InspectionReport,
+    LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation, RouteQuestion,
+    RouteStep, Serving, Status, Upload, VersionCalls,
+};
+use crate::config::Config;
+
+/// The running server, as the admin API sees it.
+pub(super) struct LiveOperations {
+    runtime: Arc<Runtime>,
+    stack: Stack,
+    config: Mutex<Config>,
+    file: PathBuf,
+    started_ms: u64,
+    admission: Mutex<Admission>,
+}
+
+fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LiveOperations {
+    pub(super) fn new(runtime: Arc<Runtime>, stack: Stack, config: Config, file: PathBuf) -> Self {
+        Self {
+            runtime,
+            stack,
+            config: Mutex::new(config),
+            file,
+            started_ms: now_ms(),
+            admission: Mutex::new(Admission::Open),
+        }
+    }
+
+    /// Says everywhere that no new call is taken.
+    pub(super) fn drain(&self) {
+        *lock(&self.admission) = Admission::Draining;
+    }
+
+    /// Reads the configuration file again. Either all of it holds afterwards, or nothing has changed.
+    pub(super) fn reload_file(&self) -> Result<ReloadReport, ServeError> {
+        let new = Config::load(&self.file)?;
+        let settings = build::settings(&new)?;
+        let trunks = build::trunks(&new)?;
+        let mut config = lock(&self.config);
+        let report = difference(&config, &new);
+        self.runtime.set_settings(settings);
+        self.stack.set_trunks(trunks);
+        *config = new;
+        Ok(report)
+    }
+
+    fn deployed(&self, deployed: Deployed, began: Instant) -> DeployReport {
+        let old = self.runtime.live().list();
+        let old = old.iter().filter(|call| call.flow == deployed.flow && call.version != deployed.version);
+        DeployReport {
+            calls_on_old_versions: u32::try_from(old.count()).unwrap_or(u32::MAX),
+            flow: deployed.flow,
+            digest: deployed.version,
+            previous: deployed.previous,
+            revision: deployed.revision,
+            unchanged: deployed.unchanged,
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.runtime.recorder().counters().failed > 0 {
+            warnings.push("recordings have failed since the start: look for \"recording\" in the log".to_owned());
+        }
+        if self.runtime.journal_entries_dropped() > 0 {
+            warnings.push("journal entries were lost: the disk does not keep up".to_owned());
+        }
+        warnings.extend(self.runtime.engine().warnings());
+        if let Ok(flows) = self.runtime.flows() {
+            let empty = flows.iter().filter(|flow| flow.serving.is_empty());
+            warnings.extend(empty.map(|flow| {
+                format!("flow {0} has no component: `vireo flow deploy {0} FILE`", flow.flow)
+            }));
+        }
+        warnings
+    }
+
+    fn status_now(&self) -> Status {
+        let counters = self.stack.counters();
+        let config = lock(&self.config);
+        Status {
+            name: config.server.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_ms: self.started_ms,
+            admission: *lock(&self.admission),
+            calls: u32::try_from(self.runtime.live().len()).unwrap_or(u32::MAX),
+            max_calls: config.sip.max_calls,
+            sip: (self.stack.local_addresses().iter())
+                .map(|address| format!("{}:{}", protocol_name(address.protocol), address.bound))
+                .collect(),
+            warnings: self.warnings(),
+            counters: metrics::counts(&counters)
+                .into_iter()
+                .map(|(name, value)| Counter { name: name.to_owned(), value })
+                .collect(),
+        }
+    }
+
+    fn live_call(call: vireo_call::LiveCall) -> LiveCall {
+        LiveCall {
+            call_id: call.call_id,
+            trunk: call.trunk,
+            route: call.route,
+            caller: call.caller,
+            called: call.called,
+            flow: call.flow,
+            version: call.version,
+            received_ms: call.started_at,
+            answered_ms: call.answered_at,
+            doing: call.doing,
+        }
+    }
+
+    fn explain(&self, question: &RouteQuestion) -> Result<RouteExplanation, OperationError> {
+        let settings = self.runtime.settings();
+        let trunks: Vec<String> = lock(&self.config).trunks.keys().cloned().collect();
+        let trunk = match &question.trunk {
+            Some(trunk) if trunks.contains(trunk) => trunk.clone(),
+            Some(trunk) => return Err(OperationError::Invalid(format!("there is no trunk `{trunk}`"))),
+            None => match trunks.as_slice() {
+                [only] => only.clone(),
+                _ => return Err(OperationError::Invalid(format!("which trunk? one of: {}", trunks.join(", ")))),
+            },
+        };
+        let normalise = |number: &str| match settings.normalizers.get(&trunk) {
+            Some(normalizer) => normalizer.normalize(number),
+            None => number.to_owned(),
+        };
+        let (called, caller) = (normalise(&question.to), normalise(&question.from));
+        let decision =
+            settings.routes.decide(&RouteQuery { trunk: &trunk, called: &called, caller: &caller, at: question.at });
+        let steps = decision.why.iter().map(|step| RouteStep {
+            route: step.route.to_string(),
+            matched: step.matched,
+            why: step.to_string(),
+        });
+        let (flow, language, reject) = match &decision.action {
+            Action::Flow { name, language, .. } => (Some(name.to_string()), Some(language.to_string()), None),
+            Action::Reject { status, .. } => (None, None, Some(*status)),
+            _ => (None, None, None),
+        };
+        Ok(RouteExplanation {
+            at: question.at.to_zoned(settings.time_zone.clone()).to_string(),
+            route: decision.route_name().map(ToOwned::to_owned),
+            steps: steps.collect(),
+            trunk,
+            called,
+            caller,
+            flow,
+            reject,
+            language,
+        })
+    }
+}
+
+/// What a reload changes, and what it cannot.
+fn difference(old: &Config, new: &Config) -> ReloadReport {
+    let mut report = ReloadReport::default();
+    let mut changed = |what: &str, differs: bool| {
+        if differs {
+            report.changed.push(what.to_owned());
+        }
+    };
+    changed("routes", old.routes != new.routes || old.calendars != new.calendars);
+    changed("flows", old.flows != new.flows || old.limits != new.limits);
+    changed("trunks", old.trunks != new.trunks || old.sip.unknown_peer != new.sip.unknown_peer);
+    let mut restart = |what: &str, differs: bool| {
+        if differs {
+            report.needs_restart.push(what.to_owned());
+        }
+    };
+    restart("[server]", old.server != new.server);
+    restart(
+        "[sip] (except unknown-peer)",
+        crate::config::Sip { unknown_peer: new.sip.unknown_peer, ..old.sip.clone() } != new.sip,
+    );
+    restart("[media]", old.media != new.media);
+    restart("[prompts]", old.prompts != new.prompts);
+    restart("[recordings]", old.recordings != new.recordings);
+    restart("[admin]", old.admin != new.admin);
+    report
+}
+
+fn component_error(error: ComponentError) -> OperationError {
+    match error {
+        ComponentError::Problems(problems) => {
+            OperationError::ComponentRefused(problems.into_iter().map(problem).collect())
+        }
+        other => OperationError::ComponentRefused(vec![ComponentProblem {
+            what: other.to_string(),
+            advice: "build it with scripts/build-flow.sh, or look at it with `vireo check`".to_owned(),
+        }]),
+    }
+}
+
+fn problem(problem: Problem) -> ComponentProblem {
+    ComponentProblem { what: problem.what, advice: problem.advice }
+}
+
+fn deploy_error(error: DeployError) -> OperationError {
+    match error {
+        DeployError::Component(error) => component_error(error),
+        DeployError::Grants { missing, .. } => OperationError::ComponentRefused(
+            missing
+                .into_iter()
+                .map(|grant| ComponentProblem {
+                    what: format!("it uses {}, and the flow is not granted {}", grant.needed_by, grant.grant),
+                    advice: grant.advice,
+                })
+                .collect(),
+        ),
+        DeployError::UnknownFlow(flow) => OperationError::FlowUnknown(flow),
+        DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => OperationError::NothingToRollBack(flow),
+        DeployError::Store(StoreDeployError::Conflict { flow, .. }) => OperationError::DeploymentChanged(flow),
+        DeployError::Store(StoreDeployError::Store(error)) => OperationError::Store(error),
+        DeployError::Store(error @ StoreDeployError::FlowName(_)) => OperationError::Invalid(error.to_string()),
+        other => OperationError::Internal(other.to_string()),
+    }
+}
+
+/// Runs what reads the disk where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OperationError> + Send + 'static,
+) -> Result<T, OperationError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(OperationError::Internal(error.to_string())))
+}
+
+impl Operations for LiveOperations {
+    fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let deployed = self.runtime.deploy(&upload.flow, upload.wasm.to_vec(), &upload.note).await;
+            Ok(self.deployed(deployed.map_err(deploy_error)?, began))
+        })
+    }
+
+    fn rollback(&self, flow: String) -> Reply<'_, DeployReport> {
+        Box::pin(async move {
+            let began = Instant::now();
+            if !self.runtime.settings().flows.contains_key(&flow) {
+                return Err(OperationError::FlowUnknown(flow));
+            }
+            let deployed = self.runtime.rollback(&flow, "").await;
+            Ok(self.deployed(deployed.map_err(deploy_error)?, began))
+        })
+    }
+
+    fn flows(&self) -> Reply<'_, Vec<FlowStatus>> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let flows = runtime.flows().map_err(deploy_error)?;
+            flows
+                .into_iter()
+                .map(|flow| {
+                    let changed = runtime.history(&flow.flow, 1).map_err(deploy_error)?;
+                    Ok(FlowStatus {
+                        serving: flow
+                            .serving
+                            .into_iter()
+                            .map(|(digest, percent)| Serving { digest, percent })
+                            .collect(),
+                        revision: flow.revision,
+                        deployed_ms: changed.first().map(|change| change.at_ms),
+                        calls: (flow.calls.into_iter())
+                            .map(|(digest, calls)| VersionCalls {
+                                digest,
+                                calls: u32::try_from(calls).unwrap_or(u32::MAX),
+                            })
+                            .collect(),
+                        flow: flow.flow,
+                    })
+                })
+                .collect()
+        }))
+    }
+
+    fn history(&self, flow: String) -> Reply<'_, Vec<DeploymentChange>> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            if !runtime.settings().flows.contains_key(&flow) {
+                return Err(OperationError::FlowUnknown(flow));
+            }
+            let changes = runtime.history(&flow, 1000).map_err(deploy_error)?;
+            Ok(changes.into_iter().map(DeploymentChange::from).collect())
+        }))
+    }
+
+    fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport> {
+        Box::pin(async move {
+            let inspection = self.runtime.inspect(wasm.to_vec()).await.map_err(deploy_error)?;
+            Ok(crate::check::report(inspection))
+        })
+    }
+
+    fn calls(&self) -> Reply<'_, Vec<LiveCall>> {
+        let calls = self.runtime.live().list().into_iter().map(Self::live_call).collect();
+        Box::pin(std::future::ready(Ok(calls)))
+    }
+
+    fn call(&self, id: String) -> Reply<'_, (LiveCall, Vec<Entry>)> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let call = runtime.live().get(&id).ok_or_else(|| OperationError::CallUnknown(id.clone()))?;
+            Ok((Self::live_call(call), runtime.journal().read(&id)?))
+        }))
+    }
+
+    fn hangup_call(&self, id: String) -> Reply<'_, ()> {
+        let done = match self.runtime.live().command(&id, Command::Hangup) {
+            true => Ok(()),
+            false => Err(OperationError::CallUnknown(id)),
+        };
+        Box::pin(std::future::ready(done))
+    }
+
+    fn cdrs(&self, query: Query) -> Reply<'_, Vec<Cdr>> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || Ok(runtime.cdrs().list(&query)?)))
+    }
+
+    fn cdr(&self, id: String) -> Reply<'_, (Cdr, Vec<Entry>)> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let cdr = runtime.cdrs().get(&id)?.ok_or_else(|| OperationError::RecordUnknown(id.clone()))?;
+            Ok((cdr, runtime.journal().read(&id)?))
+        }))
+    }
+
+    fn route_test(&self, question: RouteQuestion) -> Reply<'_, RouteExplanation> {
+        Box::pin(std::future::ready(self.explain(&question)))
+    }
+
+    fn status(&self) -> Reply<'_, Status> {
+        Box::pin(std::future::ready(Ok(self.status_now())))
+    }
+
+    fn set_admission(&self, admission: Admission) -> Reply<'_, Status> {
+        *lock(&self.admission) = admission;
+        match admission {
+            Admission::Open => self.stack.open(),
+            Admission::Draining => self.stack.drain(),
+        }
+        Box::pin(std::future::ready(Ok(self.status_now())))
+    }
+
+    fn reload(&self) -> Reply<'_, ReloadReport> {
+        Box::pin(std::future::ready(self.reload_file().map_err(|error| {
+            OperationError::ReloadRefused(error.to_string().lines().map(ToOwned::to_owned).collect())
+        })))
+    }
+
+    fn readiness(&self) -> Readiness {
+        match *lock(&self.admission) {
+            Admission::Open => Readiness { ready: true, reason: None },
+            Admission::Draining => Readiness { ready: false, reason: Some("draining".to_owned()) },
+        }
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        metrics::all(&self.runtime, &self.stack)
+    }
+}
+
+/// What a component imports, for people.
+pub(crate) fn imports(inspection: &vireo_host::Inspection) -> Vec<Import> {
+    inspection
+        .imports
+        .iter()
+        .map(|import| Import { interface: import.interface.clone(), functions: import.functions.clone() })
+        .collect()
+}
