@@ -299,3 +299,6 @@ fn preferred_address(family: IpAddr) -> io::Result<IpAddr> {
     socket.connect(SocketAddr::new(outside, 5060))?;
     Ok(socket.local_addr()?.ip())
 }
+
+#[cfg(test)]
+mod tests;
