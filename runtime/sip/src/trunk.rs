@@ -165,7 +165,7 @@ pub enum TrunkError {
 pub struct Trunks {
     /// Longest prefix first; ranges with a port before those without.
     peers: Vec<(Peer, usize)>,
-    trunks: Vec<(Arc<str>, Trunk)>,
+    trunks: Vec<(Arc<str>, Arc<Trunk>)>,
     unknown: UnknownPeer,
 }
 
@@ -220,7 +220,7 @@ impl Trunks {
         });
         let trunks = trunks
             .into_iter()
-            .map(|trunk| (Arc::from(trunk.name.as_str()), trunk))
+            .map(|trunk| (Arc::from(trunk.name.as_str()), Arc::new(trunk)))
             .collect();
         Ok(Self {
             peers,
@@ -232,11 +232,11 @@ impl Trunks {
     /// The trunk that `source` belongs to. An IPv4 address seen through an IPv6 socket counts as IPv4.
     #[must_use]
     pub fn identify(&self, source: SocketAddr) -> Option<&Trunk> {
-        self.identify_named(source).map(|(_, trunk)| trunk)
+        self.identify_named(source).map(|(_, trunk)| &**trunk)
     }
 
     /// The same with the shared name.
-    pub(crate) fn identify_named(&self, source: SocketAddr) -> Option<(&Arc<str>, &Trunk)> {
+    pub(crate) fn identify_named(&self, source: SocketAddr) -> Option<(&Arc<str>, &Arc<Trunk>)> {
         let source = SocketAddr::new(canonical(source.ip()), source.port());
         let (_, index) = self.peers.iter().find(|(peer, _)| peer.matches(source))?;
         self.trunks.get(*index).map(|(name, trunk)| (name, trunk))
@@ -245,11 +245,11 @@ impl Trunks {
     /// The trunk of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Trunk> {
-        self.get_named(name).map(|(_, trunk)| trunk)
+        self.get_named(name).map(|(_, trunk)| &**trunk)
     }
 
     /// The same with the shared name.
-    pub(crate) fn get_named(&self, name: &str) -> Option<(&Arc<str>, &Trunk)> {
+    pub(crate) fn get_named(&self, name: &str) -> Option<(&Arc<str>, &Arc<Trunk>)> {
         self.trunks
             .iter()
             .find(|(_, trunk)| trunk.name == name)
@@ -264,7 +264,7 @@ impl Trunks {
 
     /// All trunks, in the order given.
     pub fn iter(&self) -> impl Iterator<Item = &Trunk> {
-        self.trunks.iter().map(|(_, trunk)| trunk)
+        self.trunks.iter().map(|(_, trunk)| &**trunk)
     }
 }
 

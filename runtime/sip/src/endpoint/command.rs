@@ -18,7 +18,7 @@ impl Endpoint {
     pub fn bye(&mut self, id: LegId, reason: Option<Reason>, now: Time) -> Result<(), LegError> {
         let leg = self.open_leg(id)?;
         match leg.phase {
-            Phase::Ringing(_) => self.reject(
+            Phase::Ringing { .. } => self.reject(
                 id,
                 Rejection {
                     reason,

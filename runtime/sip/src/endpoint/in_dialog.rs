@@ -294,6 +294,12 @@ impl Endpoint {
                 _,
             ) if *give_up <= now => self.cancel_given_up(id),
             (
+                Phase::Ringing {
+                    refresh: Some(at), ..
+                },
+                _,
+            ) if *at <= now => self.ring_again(id, now),
+            (
                 Phase::Confirmed,
                 Some(LocalOffer {
                     state: OfferState::Postponed(at),

@@ -76,8 +76,11 @@ pub(super) struct SentAck {
 /// How far the call has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Phase {
-    /// Inbound, no final response yet.
-    Ringing(Box<PendingInvite>),
+    /// Inbound, no final response yet; the last provisional one is sent again at `refresh`.
+    Ringing {
+        pending: Box<PendingInvite>,
+        refresh: Option<Time>,
+    },
     /// Outbound, no final response yet.
     Calling {
         invite: Key,
@@ -157,14 +160,15 @@ impl Leg {
             }) => Some(*at),
             _ => None,
         };
-        let cancelled = match &self.phase {
+        let phase = match &self.phase {
             Phase::Calling {
                 cancel: Cancel::Sent { give_up },
                 ..
             } => Some(*give_up),
+            Phase::Ringing { refresh, .. } => *refresh,
             _ => None,
         };
-        sooner(sooner(unacknowledged, postponed), cancelled)
+        sooner(sooner(unacknowledged, postponed), phase)
     }
 
     /// Whether requests within the dialog are possible.

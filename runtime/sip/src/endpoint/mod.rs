@@ -36,7 +36,7 @@ use crate::transport::Transmit;
 use crate::trunk::{Trunks, Usage};
 use keys::KeyMap;
 use layer::{Expiry, Layer, Owner};
-use leg::{Leg, Phase, Told};
+use leg::{Leg, OfferState, Phase, Told};
 
 /// All SIP state of one process.
 pub struct Endpoint {
@@ -204,6 +204,11 @@ impl Endpoint {
         };
         let was = leg.is_confirmed();
         leg.phase = phase;
+        if !leg.is_confirmed() {
+            // What only waited to be sent again will not be.
+            leg.local_offer
+                .take_if(|offer| matches!(offer.state, OfferState::Postponed(_)));
+        }
         let dialogs = &mut self.layer.counters.dialogs;
         match (was, leg.is_confirmed()) {
             (false, true) => *dialogs += 1,

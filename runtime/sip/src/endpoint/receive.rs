@@ -1,5 +1,7 @@
 //! What arrives: the checks that every request passes (RFC 3261 section 8.2), and where it goes then.
 
+use std::sync::Arc;
+
 use super::keys::Key;
 use super::layer::AckFate;
 use super::leg::Phase;
@@ -155,10 +157,11 @@ impl Endpoint {
         let Some((leg, pending)) = target else {
             return self.refuse(arrival, 481, |_| {}, now);
         };
-        let tag = self
-            .layer
-            .tag_of(invite)
-            .unwrap_or_else(|| self.layer.keys.stateless_tag(arrival.key));
+        // The same tag as in the response to the INVITE (RFC 3261 section 9.2).
+        let tag = leg.and_then(|id| self.legs.get(&id)).map_or_else(
+            || self.layer.keys.stateless_tag(invite),
+            |leg| leg.dialog.local_tag().to_owned(),
+        );
         self.respond_with_tag(arrival, 200, &tag, |_| {}, now);
         // After a final response a CANCEL has no effect (RFC 3261 section 9.2).
         if let Some(leg) = leg.filter(|_| pending) {
@@ -188,7 +191,7 @@ impl Endpoint {
         let Some((name, trunk)) = self.trunks.identify_named(arrival.back.destination) else {
             return self.refuse_stranger(&arrival);
         };
-        let (name, trunk) = (name.clone(), trunk.clone());
+        let (name, trunk) = (Arc::clone(name), Arc::clone(trunk));
         if !self.has_room(&arrival) || !self.is_acceptable(&arrival, now) {
             return;
         }

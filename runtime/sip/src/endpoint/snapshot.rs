@@ -133,7 +133,7 @@ impl Endpoint {
 /// The INVITEs of the peer that wait for an answer of ours.
 fn pending_invites(leg: &mut Leg) -> impl Iterator<Item = &mut PendingInvite> {
     let ringing = match &mut leg.phase {
-        Phase::Ringing(pending) => Some(&mut **pending),
+        Phase::Ringing { pending, .. } => Some(&mut **pending),
         _ => None,
     };
     ringing.into_iter().chain(leg.remote_offer.as_deref_mut())
@@ -142,7 +142,7 @@ fn pending_invites(leg: &mut Leg) -> impl Iterator<Item = &mut PendingInvite> {
 /// The Vias that name the INVITE server transactions of a leg: of what waits for an answer, and of what waits for ACK.
 fn server_vias(leg: &Leg) -> impl Iterator<Item = Via> {
     let ringing = match &leg.phase {
-        Phase::Ringing(pending) => Some(&**pending),
+        Phase::Ringing { pending, .. } => Some(&**pending),
         _ => None,
     };
     let pending = ringing.into_iter().chain(leg.remote_offer.as_deref());

@@ -12,6 +12,10 @@ use crate::message::{Headers, Method, Reason, Request, Response, Scheme};
 use crate::time::Time;
 use crate::trunk::{AssertedIdentity, Limit, Trunk};
 
+/// A proxy may cancel a call that rings for three minutes; a provisional response a minute prevents it
+/// (RFC 3261 section 13.3.1.1).
+const RING_AGAIN: Duration = Duration::from_secs(60);
+
 /// The headers of a call's responses and requests that are the endpoint's own.
 const RESERVED: [&str; 19] = [
     "Via",
@@ -137,10 +141,13 @@ impl Endpoint {
             trunk: Some(name.clone()),
             dialog_requests: trunk.dialog_requests,
             outbound: None,
-            phase: Phase::Ringing(Box::new(PendingInvite {
-                request: arrival.request,
-                key: arrival.key,
-            })),
+            phase: Phase::Ringing {
+                pending: Box::new(PendingInvite {
+                    request: arrival.request,
+                    key: arrival.key,
+                }),
+                refresh: None,
+            },
             told: Told::Not,
             dialog,
             path: arrival.back,
@@ -181,7 +188,7 @@ impl Endpoint {
         })
     }
 
-    /// Sends 101-199 for an inbound call, with early media when there is `sdp`.
+    /// Sends 101-199 for an inbound call, with early media when there is `sdp`, and again every minute.
     ///
     /// # Errors
     /// The leg has ended or was answered; another status.
@@ -196,7 +203,7 @@ impl Endpoint {
             return Err(LegError::BadStatus(status));
         }
         let leg = self.open_leg(id)?;
-        let Phase::Ringing(pending) = &leg.phase else {
+        let Phase::Ringing { pending, .. } = &leg.phase else {
             return Err(LegError::WrongState);
         };
         let (key, response) = (
@@ -204,7 +211,25 @@ impl Endpoint {
             self.session_response(leg, &pending.request, status, sdp),
         );
         self.layer.respond(key, &response, now);
+        if let Some(leg) = self.legs.get_mut(&id)
+            && let Phase::Ringing { refresh, .. } = &mut leg.phase
+        {
+            *refresh = Some(now + RING_AGAIN);
+        }
+        self.settle(id);
         Ok(())
+    }
+
+    /// Sends the last provisional response of a call that rings for long once more.
+    pub(super) fn ring_again(&mut self, id: LegId, now: Time) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return;
+        };
+        if let Phase::Ringing { pending, refresh } = &mut leg.phase {
+            *refresh = Some(now + RING_AGAIN);
+            self.layer.repeat(pending.key);
+        }
+        self.settle(id);
     }
 
     /// Answers an inbound call: 200 with our answer, or with our offer when the INVITE had none. The 200 is
@@ -214,7 +239,7 @@ impl Endpoint {
     /// The leg has ended or was answered.
     pub fn answer(&mut self, id: LegId, sdp: Vec<u8>, now: Time) -> Result<(), LegError> {
         let leg = self.open_leg(id)?;
-        let Phase::Ringing(pending) = &leg.phase else {
+        let Phase::Ringing { pending, .. } = &leg.phase else {
             return Err(LegError::WrongState);
         };
         let pending = (**pending).clone();
@@ -268,7 +293,7 @@ impl Endpoint {
         }
         check_extra(&rejection.headers)?;
         let leg = self.open_leg(id)?;
-        let Phase::Ringing(pending) = &leg.phase else {
+        let Phase::Ringing { pending, .. } = &leg.phase else {
             return Err(LegError::WrongState);
         };
         let mut response =
@@ -325,7 +350,7 @@ impl Endpoint {
         let Some(leg) = self.legs.get(&id) else {
             return false;
         };
-        let Phase::Ringing(pending) = &leg.phase else {
+        let Phase::Ringing { pending, .. } = &leg.phase else {
             return false;
         };
         let response = self

@@ -6,6 +6,8 @@ mod limits;
 mod pair;
 mod probe;
 mod reinvite;
+mod routing;
 mod snapshot;
 mod uac;
 mod uas;
+mod uas_requests;

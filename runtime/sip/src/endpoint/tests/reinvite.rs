@@ -305,3 +305,39 @@ fn a_refused_reinvite_leaves_the_session_and_a_lost_dialog_ends_it() {
     assert_eq!(probe.events(), ["Ended Timeout"]);
     probe.assert_nothing_left();
 }
+
+#[test]
+fn a_postponed_reinvite_dies_with_its_leg() {
+    let mut probe = Probe::new();
+    let (id, tag) = probe.established();
+    probe
+        .endpoint
+        .reinvite(id, ANSWER.to_vec(), probe.now)
+        .unwrap();
+    let first = probe.next_request();
+    probe.send(reply(&first, 491, "caller", &[], b""));
+    probe.send(Text::reinvite(&tag, 2).to_string());
+    probe
+        .endpoint
+        .accept_offer(id, ANSWER.to_vec(), probe.now)
+        .unwrap();
+    // The leg hangs up while its 2xx waits for the ACK and nothing else may happen any more.
+    probe.endpoint.bye(id, None, probe.now).unwrap();
+    probe.sent();
+    probe.pass(5_000);
+    assert!(!probe.sent().contains(&"INVITE".to_owned()));
+
+    let mut probe = Probe::new();
+    let (id, _) = probe.established();
+    probe
+        .endpoint
+        .reinvite(id, ANSWER.to_vec(), probe.now)
+        .unwrap();
+    let first = probe.next_request();
+    probe.send(reply(&first, 491, "caller", &[], b""));
+    probe.endpoint.bye(id, None, probe.now).unwrap();
+    assert_eq!(probe.sent(), ["ACK", "BYE"]);
+    probe.pass(5_000);
+    assert!(!probe.sent().contains(&"INVITE".to_owned()));
+    probe.assert_nothing_left();
+}

@@ -1,0 +1,184 @@
+//! The transaction layer: the tables of transactions, and everything that goes out.
+
+mod client;
+mod server;
+
+use std::collections::VecDeque;
+
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+
+use super::config::{EndpointConfig, LocalAddress};
+use super::counters::Counters;
+use super::event::LegId;
+use super::keys::{Key, KeyMap, Keys};
+use crate::dialog::path::Path;
+use crate::message::{Method, NameAddr, Request, Response, Uri};
+use crate::time::{Time, TimerQueue};
+use crate::transport::{Protocol, Transmit};
+pub(super) use client::{Client, Delivery, Expiry, Purpose};
+pub(super) use server::{AckFate, Server};
+
+/// Tables are not made larger than this at the start; see [`super::Limits::max_transactions`].
+const MAX_PRESIZED: usize = 1 << 20;
+
+/// Who asked to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::endpoint) enum Owner {
+    Server(Key),
+    Client(Key),
+    Leg(LegId),
+}
+
+/// A socket, and how it looks in headers.
+struct Local {
+    address: LocalAddress,
+    contact: String,
+}
+
+pub(in crate::endpoint) struct Layer {
+    pub(in crate::endpoint) config: EndpointConfig,
+    pub(in crate::endpoint) keys: Keys,
+    pub(in crate::endpoint) counters: Counters,
+    pub(in crate::endpoint) transmits: VecDeque<Transmit>,
+    pub(in crate::endpoint) allow: String,
+    timers: TimerQueue<Owner>,
+    rng: StdRng,
+    servers: KeyMap<Server>,
+    clients: KeyMap<Client>,
+    merged: KeyMap<Key>,
+    locals: Vec<Local>,
+}
+
+impl Layer {
+    pub(in crate::endpoint) fn new(config: EndpointConfig, seed: [u8; 32]) -> Self {
+        let mut rng = StdRng::from_seed(seed);
+        let mut secret = [0; 16];
+        rng.fill_bytes(&mut secret);
+        let size = config.limits.max_transactions.min(MAX_PRESIZED);
+        let calls = config.limits.max_calls.min(MAX_PRESIZED);
+        let table = |capacity| KeyMap::with_capacity_and_hasher(capacity, Default::default());
+        let locals = config.local.iter().map(|address| Local {
+            contact: contact(address),
+            address: address.clone(),
+        });
+        Self {
+            keys: Keys::new(secret),
+            counters: Counters::default(),
+            transmits: VecDeque::with_capacity(256),
+            allow: config
+                .allow
+                .iter()
+                .map(Method::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
+            timers: TimerQueue::with_capacity(size),
+            servers: KeyMap::with_capacity_and_hasher(size, Default::default()),
+            clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
+            merged: table(calls),
+            locals: locals.collect(),
+            rng,
+            config,
+        }
+    }
+
+    /// 100 random bits as 20 characters, for tags, branches and Call-IDs.
+    pub(in crate::endpoint) fn token(&mut self) -> String {
+        const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let mut bits: u128 = self.rng.random();
+        let mut token = String::with_capacity(20);
+        for _ in 0..20 {
+            token.push(char::from(ALPHABET[(bits & 31) as usize]));
+            bits >>= 5;
+        }
+        token
+    }
+
+    /// A random number of milliseconds in `from..=to`.
+    pub(in crate::endpoint) fn random_millis(&mut self, from: u64, to: u64) -> std::time::Duration {
+        std::time::Duration::from_millis(self.rng.random_range(from..=to))
+    }
+
+    /// Retry-After of a 500 (RFC 3261 section 14.2): 0 to 10 s.
+    pub(in crate::endpoint) fn random_retry_after(&mut self) -> u64 {
+        self.rng.random_range(0..=10)
+    }
+
+    /// The socket that a path uses.
+    fn local(&self, path: &Path) -> Option<&Local> {
+        let exact = self.locals.iter().find(|local| {
+            local.address.protocol == path.protocol
+                && path.local.is_some_and(|bound| bound == local.address.bound)
+        });
+        exact.or_else(|| {
+            self.locals
+                .iter()
+                .find(|local| local.address.serves(path.protocol, path.destination.ip()))
+        })
+    }
+
+    /// Whether any socket can reach this path.
+    pub(in crate::endpoint) fn can_reach(&self, path: &Path) -> bool {
+        self.local(path).is_some()
+    }
+
+    /// The Contact for messages on this path.
+    pub(in crate::endpoint) fn contact(&self, path: &Path) -> &str {
+        self.local(path).map_or("", |local| local.contact.as_str())
+    }
+
+    /// The host that stands for us on this path, for Call-IDs.
+    pub(in crate::endpoint) fn host(&self, path: &Path) -> String {
+        self.local(path)
+            .map_or_else(String::new, |local| local.address.host.to_string())
+    }
+
+    pub(in crate::endpoint) fn schedule_leg(
+        &mut self,
+        leg: LegId,
+        deadline: Option<Time>,
+        scheduled: &mut Option<Time>,
+    ) {
+        self.timers.schedule(Owner::Leg(leg), deadline, scheduled);
+    }
+
+    pub(in crate::endpoint) fn next_timeout(&self) -> Option<Time> {
+        self.timers.next()
+    }
+
+    pub(in crate::endpoint) fn pop_due(&mut self, now: Time) -> Option<(Time, Owner)> {
+        self.timers.pop_due(now)
+    }
+
+    pub(in crate::endpoint) fn transmit(&mut self, path: &Path, bytes: Vec<u8>) {
+        self.transmits.push_back(path.transmit(bytes));
+    }
+
+    pub(in crate::endpoint) fn counters(&self) -> Counters {
+        Counters {
+            server_transactions: self.servers.len() as u64,
+            client_transactions: self.clients.len() as u64,
+            ..self.counters
+        }
+    }
+}
+
+fn request_bytes(request: &Request) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    request.encode(&mut bytes);
+    bytes
+}
+
+fn response_bytes(response: &Response) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    response.encode(&mut bytes);
+    bytes
+}
+
+fn contact(address: &LocalAddress) -> String {
+    let mut uri = Uri::sip(None, address.host.clone(), Some(address.port));
+    if address.protocol == Protocol::Tcp {
+        uri.params.set("transport", Some("tcp"));
+    }
+    NameAddr::new(uri).to_string()
+}

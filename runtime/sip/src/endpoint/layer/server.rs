@@ -1,0 +1,248 @@
+//! Server transactions: requests of peers.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Layer, Owner, response_bytes};
+use crate::dialog::path::Path;
+use crate::endpoint::event::LegId;
+use crate::endpoint::keys::Key;
+use crate::message::{Method, Request, Response};
+use crate::time::Time;
+use crate::transaction::{InviteServer, NonInviteServer, ServerAction};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::endpoint) enum ServerMachine {
+    Invite(InviteServer),
+    NonInvite(NonInviteServer),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(in crate::endpoint) struct Server {
+    pub(in crate::endpoint) machine: ServerMachine,
+    pub(in crate::endpoint) path: Path,
+    /// The last response; empty before the first.
+    pub(in crate::endpoint) last: Vec<u8>,
+    pub(in crate::endpoint) leg: Option<LegId>,
+    /// The entry in the table of merged requests.
+    merged: Option<Key>,
+    #[serde(skip)]
+    scheduled: Option<Time>,
+}
+
+impl Server {
+    fn deadline(&self) -> Option<Time> {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.deadline(),
+            ServerMachine::NonInvite(machine) => machine.deadline(),
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.is_terminated(),
+            ServerMachine::NonInvite(machine) => machine.is_terminated(),
+        }
+    }
+}
+
+/// What an ACK turned out to be, as far as transactions know.
+pub(in crate::endpoint) enum AckFate {
+    /// It ended the retransmission of a refusal.
+    Absorbed,
+    /// It may belong to a 2xx: the leg knows.
+    ForLeg,
+}
+
+impl Layer {
+    /// A response with what all of ours have in common; `tag` goes to a To that has none.
+    pub(in crate::endpoint) fn response(
+        &self,
+        request: &Request,
+        status: u16,
+        tag: &str,
+    ) -> Response {
+        let mut response = Response::to(request, status);
+        if status > 100 {
+            response.set_to_tag(tag);
+        }
+        if !self.config.user_agent.is_empty() {
+            response.headers.push("Server", &self.config.user_agent);
+        }
+        response
+    }
+
+    /// Answers a request without remembering it: for strangers and when the tables are full.
+    pub(in crate::endpoint) fn respond_stateless(&mut self, path: &Path, response: &Response) {
+        let bytes = response_bytes(response);
+        self.transmit(path, bytes);
+    }
+
+    pub(in crate::endpoint) fn has_room(&self) -> bool {
+        self.servers.len() < self.config.limits.max_transactions
+    }
+
+    /// Whether a request with the same identity came another way and is still being served.
+    pub(in crate::endpoint) fn is_merged(&self, merged: Key, key: Key) -> bool {
+        self.merged.get(&merged).is_some_and(|other| *other != key)
+    }
+
+    /// Begins a server transaction.
+    pub(in crate::endpoint) fn begin(
+        &mut self,
+        key: Key,
+        method: &Method,
+        path: Path,
+        leg: Option<LegId>,
+        merged: Option<Key>,
+    ) {
+        let reliability = path.reliability();
+        let machine = match method {
+            Method::Invite => ServerMachine::Invite(InviteServer::new(reliability)),
+            _ => ServerMachine::NonInvite(NonInviteServer::new(reliability)),
+        };
+        if let Some(merged) = merged {
+            self.merged.insert(merged, key);
+        }
+        self.servers.insert(
+            key,
+            Server {
+                machine,
+                path,
+                last: Vec::new(),
+                leg,
+                merged,
+                scheduled: None,
+            },
+        );
+    }
+
+    /// Sends a response within a transaction. Returns the bytes when it was still open.
+    pub(in crate::endpoint) fn respond(
+        &mut self,
+        key: Key,
+        response: &Response,
+        now: Time,
+    ) -> Option<Vec<u8>> {
+        let server = self.servers.get_mut(&key)?;
+        let timers = &self.config.timers;
+        let open = match &mut server.machine {
+            ServerMachine::Invite(machine) => machine.respond(response.status, now, timers),
+            ServerMachine::NonInvite(machine) => machine.respond(response.status, now, timers),
+        };
+        if !open {
+            return None;
+        }
+        server.last = response_bytes(response);
+        let bytes = server.last.clone();
+        self.transmits
+            .push_back(server.path.transmit(bytes.clone()));
+        self.settle_server(key);
+        Some(bytes)
+    }
+
+    /// Sends the last response again, so that proxies on the way go on waiting.
+    pub(in crate::endpoint) fn repeat(&mut self, key: Key) {
+        if let Some(server) = self
+            .servers
+            .get(&key)
+            .filter(|server| !server.last.is_empty())
+        {
+            let transmit = server.path.transmit(server.last.clone());
+            self.transmits.push_back(transmit);
+        }
+    }
+
+    /// Forgets a server transaction that is over, or asks for its next wake-up.
+    fn settle_server(&mut self, key: Key) {
+        let Some(server) = self.servers.get_mut(&key) else {
+            return;
+        };
+        if !server.is_terminated() {
+            let deadline = server.deadline();
+            self.timers
+                .schedule(Owner::Server(key), deadline, &mut server.scheduled);
+            return;
+        }
+        if let Some(server) = self.servers.remove(&key)
+            && let Some(merged) = server.merged
+        {
+            self.merged.remove(&merged);
+        }
+    }
+
+    /// Absorbs a retransmitted request. Returns false when the request is new.
+    pub(in crate::endpoint) fn absorb(&mut self, key: Key) -> bool {
+        let Some(server) = self.servers.get(&key) else {
+            return false;
+        };
+        self.counters.retransmissions_received += 1;
+        let action = match &server.machine {
+            ServerMachine::Invite(machine) => machine.retransmitted(),
+            ServerMachine::NonInvite(machine) => machine.retransmitted(),
+        };
+        if action == ServerAction::Retransmit && !server.last.is_empty() {
+            let transmit = server.path.transmit(server.last.clone());
+            self.counters.retransmissions_sent += 1;
+            self.transmits.push_back(transmit);
+        }
+        true
+    }
+
+    /// An ACK arrived with the branch of this transaction.
+    pub(in crate::endpoint) fn acknowledge(&mut self, key: Key, now: Time) -> AckFate {
+        let Some(server) = self.servers.get_mut(&key) else {
+            return AckFate::ForLeg;
+        };
+        let ServerMachine::Invite(machine) = &mut server.machine else {
+            return AckFate::Absorbed;
+        };
+        let action = machine.acknowledged(now, &self.config.timers);
+        self.settle_server(key);
+        match action {
+            ServerAction::Deliver => AckFate::ForLeg,
+            _ => AckFate::Absorbed,
+        }
+    }
+
+    /// The leg of the INVITE that a CANCEL is for, and whether it has no final response yet.
+    pub(in crate::endpoint) fn invite_to_cancel(&self, key: Key) -> Option<(Option<LegId>, bool)> {
+        let server = self.servers.get(&key)?;
+        match &server.machine {
+            ServerMachine::Invite(machine) => Some((server.leg, machine.is_proceeding())),
+            ServerMachine::NonInvite(_) => None,
+        }
+    }
+
+    pub(in crate::endpoint) fn server_due(&mut self, key: Key, at: Time, now: Time) {
+        let Some(server) = self.servers.get_mut(&key) else {
+            return;
+        };
+        if server.scheduled == Some(at) {
+            server.scheduled = None;
+        }
+        let action = match &mut server.machine {
+            ServerMachine::Invite(machine) => machine.timeout(now),
+            ServerMachine::NonInvite(machine) => machine.timeout(now),
+        };
+        match action {
+            ServerAction::Retransmit => {
+                let transmit = server.path.transmit(server.last.clone());
+                self.counters.retransmissions_sent += 1;
+                self.transmits.push_back(transmit);
+            }
+            ServerAction::TimedOut => self.counters.never_acknowledged += 1,
+            ServerAction::Nothing | ServerAction::Deliver => {}
+        }
+        self.settle_server(key);
+    }
+
+    pub(in crate::endpoint) fn server(&self, key: Key) -> Option<&Server> {
+        self.servers.get(&key)
+    }
+
+    /// Takes over a server transaction of another process under this key.
+    pub(in crate::endpoint) fn restore_server(&mut self, key: Key, server: Server) {
+        self.servers.insert(key, server);
+        self.settle_server(key);
+    }
+}
