@@ -7,6 +7,7 @@
 //! so that a jitter buffer that dropped or inserted a packet costs nothing.
 
 use crate::SAMPLES_PER_MS;
+use crate::sums::products;
 use fft::{Complex, Direction, transform};
 
 mod fft;
@@ -168,26 +169,6 @@ fn best_likeness(piece: &[f32], heard: &[f32], place: i64) -> f64 {
         }
     }
     best
-}
-
-/// The sums of a*b and of b*b over what both have.
-fn products(a: &[f32], b: &[f32]) -> (f64, f64) {
-    // Eight sums side by side, so that the compiler uses vector registers.
-    let length = a.len().min(b.len());
-    let (a, b) = (a[..length].as_chunks::<8>(), b[..length].as_chunks::<8>());
-    let (mut product, mut square) = ([0.0_f32; 8], [0.0_f32; 8]);
-    for (x, y) in a.0.iter().zip(b.0) {
-        for k in 0..8 {
-            product[k] += x[k] * y[k];
-            square[k] += y[k] * y[k];
-        }
-    }
-    for (k, (x, y)) in a.1.iter().zip(b.1).enumerate() {
-        product[k] += x * y;
-        square[k] += y * y;
-    }
-    let sum = |values: [f32; 8]| values.iter().map(|x| f64::from(*x)).sum::<f64>();
-    (sum(product), sum(square))
 }
 
 #[cfg(test)]

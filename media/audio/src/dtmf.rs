@@ -191,7 +191,8 @@ impl Bank {
             let x = f32::from(*sample);
             energy += x * x;
             for k in 0..8 {
-                let s0 = x + self.coefficient[k] * s1[k] - s2[k];
+                // In this order each sample waits for one multiplication and one addition only.
+                let s0 = self.coefficient[k] * s1[k] + (x - s2[k]);
                 s2[k] = s1[k];
                 s1[k] = s0;
             }

@@ -1,5 +1,7 @@
 //! The dBm0 scale of G.711.
 
+use crate::sums;
+
 /// The level of a full-scale sine (peak 32,768), dBm0: G.711 puts the overload point of A-law at
 /// +3.14 dBm0 (table 5) and of mu-law at +3.17 (table 6). One scale serves both; it is 0.03 dB off
 /// for mu-law.
@@ -12,14 +14,11 @@ pub const SILENCE_DBM0: f32 = -96.0;
 /// The level of a signal, dBm0; [`SILENCE_DBM0`] for an empty one.
 #[must_use]
 pub fn level_dbm0(samples: &[i16]) -> f32 {
-    let energy: u64 = samples
-        .iter()
-        .map(|sample| u64::from(sample.unsigned_abs()).pow(2))
-        .sum();
-    if energy == 0 {
+    let energy = sums::energy(samples);
+    if energy == 0.0 {
         return SILENCE_DBM0;
     }
-    let mean_square = energy as f64 / samples.len() as f64;
+    let mean_square = energy / samples.len() as f64;
     let full_scale = 32768.0_f64.powi(2) / 2.0;
     let level = (10.0 * (mean_square / full_scale).log10()) as f32 + FULL_SCALE_SINE_DBM0;
     level.max(SILENCE_DBM0)

@@ -16,6 +16,7 @@ pub mod plc;
 pub mod prompt;
 pub mod recorder;
 mod resample;
+mod sums;
 pub mod tone;
 pub mod vad;
 pub mod wav;

@@ -4,7 +4,10 @@
 //! gap there is silence. When sound comes back, its first milliseconds are blended with what the
 //! concealment would have gone on with, so that neither seam clicks.
 
+use std::ops::RangeInclusive;
+
 use crate::SAMPLES_PER_MS;
+use crate::sums::products;
 
 /// Shortest pitch period, samples: 200 Hz, as in Appendix I.
 const PITCH_MIN: usize = 40;
@@ -121,26 +124,25 @@ impl Concealer {
     }
 }
 
-/// The lag, samples, at which the last 20 ms resemble what came before them most: first at every
-/// second lag and sample, then exactly around the best.
+/// The lag, samples, at which the last 20 ms resemble what came before them most: first by every
+/// second sample, then exactly around the best.
 fn find_pitch(history: &[i16; HISTORY]) -> usize {
-    let coarse = best_lag(history, (PITCH_MIN..=PITCH_MAX).step_by(2), 2);
+    let all = history.map(f32::from);
+    let mut half = [0.0; HISTORY / 2];
+    for (sample, pair) in half.iter_mut().zip(all.as_chunks::<2>().0) {
+        *sample = pair[0] + pair[1];
+    }
+    let coarse = 2 * best_lag(&half, WINDOW / 2, PITCH_MIN / 2..=PITCH_MAX / 2);
     let near = coarse.saturating_sub(1).max(PITCH_MIN)..=(coarse + 1).min(PITCH_MAX);
-    best_lag(history, near, 1)
+    best_lag(&all, WINDOW, near)
 }
 
-fn best_lag(history: &[i16; HISTORY], lags: impl Iterator<Item = usize>, step: usize) -> usize {
-    let recent = &history[HISTORY - WINDOW..];
-    let mut best = (PITCH_MIN, f32::MIN);
+fn best_lag(history: &[f32], window: usize, lags: RangeInclusive<usize>) -> usize {
+    let start = history.len() - window;
+    let mut best = (*lags.start(), f64::MIN);
     for lag in lags {
-        let earlier = &history[HISTORY - WINDOW - lag..HISTORY - lag];
-        let (mut product, mut energy) = (0.0_f32, 1.0_f32);
-        for (a, b) in recent.iter().zip(earlier).step_by(step) {
-            let (a, b) = (f32::from(*a), f32::from(*b));
-            product += a * b;
-            energy += b * b;
-        }
-        let likeness = product / energy.sqrt();
+        let (product, energy) = products(&history[start..], &history[start - lag..][..window]);
+        let likeness = product / energy.max(1.0).sqrt();
         if likeness > best.1 {
             best = (lag, likeness);
         }

@@ -352,7 +352,7 @@ fn identity(ntp_origin: NtpOrigin) -> Option<Identity> {
 fn ntp_origin() -> NtpOrigin {
     let offset = u64::try_from(io::wall_offset()).unwrap_or(0);
     let (seconds, nanos) = (offset / 1_000_000_000, offset % 1_000_000_000);
-    NtpOrigin((seconds + NTP_TO_UNIX) << 32 | (nanos << 32) / 1_000_000_000)
+    NtpOrigin(((seconds + NTP_TO_UNIX) << 32) | ((nanos << 32) / 1_000_000_000))
 }
 
 /// Commands one stream. No method waits; dropping the handle closes the stream.

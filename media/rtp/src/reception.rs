@@ -160,11 +160,8 @@ impl Reception {
         self.expected_before = expected;
         self.received_before = self.received;
         let lost = expected_interval.saturating_sub(received_interval);
-        if expected_interval == 0 {
-            0
-        } else {
-            u8::try_from(lost * 256 / expected_interval).unwrap_or(u8::MAX)
-        }
+        let fraction = (lost * 256).checked_div(expected_interval).unwrap_or(0);
+        u8::try_from(fraction).unwrap_or(u8::MAX)
     }
 }
 

@@ -83,7 +83,7 @@ impl Reports {
                 // Half the range is time that runs backwards; ten seconds is nonsense.
                 if round_trip < 10 << 16 {
                     self.round_trip = Some(Duration::from_micros(
-                        u64::from(round_trip) * 1_000_000 >> 16,
+                        (u64::from(round_trip) * 1_000_000) >> 16,
                     ));
                 }
             }

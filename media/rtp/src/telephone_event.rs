@@ -374,6 +374,9 @@ mod tests {
     /// One packet of a script: time ms, ssrc, timestamp, marker, digit, duration, end.
     type Line = (u64, u32, u32, bool, char, u16, bool);
 
+    /// A script and the digits that it means.
+    type Case = (&'static str, Vec<Line>, Vec<(char, u32)>);
+
     /// Runs a script and a second of silence after it; the digits with their durations in units.
     fn run(script: &[Line]) -> Vec<(char, u32)> {
         let mut receiver = Receiver::new();
@@ -442,7 +445,7 @@ mod tests {
                 .map(|(_, l)| l)
                 .collect()
         };
-        let cases: Vec<(&str, Vec<Line>, Vec<(char, u32)>)> = vec![
+        let cases: Vec<Case> = vec![
             ("plain", p(0, 1000, '5'), vec![('5', 800)]),
             (
                 "two presses of one key",

@@ -14,9 +14,13 @@ use crate::state::State;
 use crate::version::Version;
 use crate::{inspect, sys};
 
-/// Core instances, memories and tables that one component may have. Rust and C take 1 memory and
-/// 2 tables, JavaScript by QuickJS 3 and 3; wasmtime counts them per core item.
-pub(crate) const ITEMS_PER_COMPONENT: u32 = 4;
+/// Memories and tables that one component may have; a place in the pool is reserved for each.
+/// Rust and C take 1 memory and 2 tables, JavaScript by QuickJS 3 and 3.
+const ITEMS_PER_COMPONENT: u32 = 4;
+
+/// Core instances that one component may have, which wasmtime only counts. Rust takes 3, Python
+/// one for each of its shared libraries.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
 
 /// Elements of each table; QuickJS has about 2,000 functions in its table, CPython about 10,000.
 const TABLE_ELEMENTS: usize = 20_000;
@@ -133,7 +137,7 @@ impl Host {
     /// cost applies as to [`Host::compile`].
     ///
     /// # Errors
-    /// It is not a component that can be read at all; anything else is in
+    /// It is not a component that can be compiled, or too large for the pool; anything else is in
     /// [`Inspection::problems`].
     pub fn inspect(&self, wasm: &[u8]) -> Result<Inspection, ComponentError> {
         inspect::inspect(&self.shared, wasm).map(|(inspection, _)| inspection)
@@ -214,10 +218,10 @@ fn engine(config: &HostConfig) -> wasmtime::Result<Engine> {
     let items = calls.saturating_mul(ITEMS_PER_COMPONENT);
     pool.total_component_instances(calls)
         .total_stacks(calls)
-        .total_core_instances(items)
+        .total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_memories(items)
         .total_tables(items)
-        .max_core_instances_per_component(ITEMS_PER_COMPONENT)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_memories_per_component(ITEMS_PER_COMPONENT)
         .max_tables_per_component(ITEMS_PER_COMPONENT)
         .table_elements(TABLE_ELEMENTS)
@@ -269,13 +273,6 @@ impl Clock {
             thread: Some(thread),
         })
     }
-
-    #[cfg(test)]
-    fn is_running(&self) -> bool {
-        self.thread
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
-    }
 }
 
 impl Drop for Clock {
@@ -285,5 +282,52 @@ impl Drop for Clock {
             // It has no way to panic; there is nothing to hand on.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clocks() -> usize {
+        let threads = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = threads
+            .filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.trim() == "vireo-epoch").count()
+    }
+
+    #[test]
+    fn the_clock_runs_as_long_as_a_version_may() {
+        let host = Host::new(HostConfig {
+            max_calls: 1,
+            ..HostConfig::default()
+        })
+        .unwrap();
+        let hello = include_bytes!("../tests/fixtures/hello.wasm");
+        let version = host.compile(hello).unwrap();
+        drop(host);
+        assert_eq!(clocks(), 1);
+        drop(version);
+        assert_eq!(clocks(), 0);
+    }
+
+    #[test]
+    fn a_low_priority_is_the_threads_own() {
+        let nice = || {
+            // Field 19 of stat(5); the name in field 2 has no space here.
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            stat.split_whitespace()
+                .nth(18)
+                .unwrap()
+                .parse::<i32>()
+                .unwrap()
+        };
+        let before = nice();
+        let inside = std::thread::spawn(move || {
+            sys::lower_thread_priority().unwrap();
+            nice()
+        });
+        assert_eq!(inside.join().unwrap(), 19);
+        assert_eq!(nice(), before);
     }
 }

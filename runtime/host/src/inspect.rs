@@ -9,7 +9,7 @@ use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 
 use crate::bytes::hex;
-use crate::host::{ITEMS_PER_COMPONENT, Shared};
+use crate::host::Shared;
 
 /// The version of the contract that this host serves. A component that was built for another
 /// version with the same major and minor number (before 1.0) runs as well.
@@ -125,8 +125,7 @@ pub(crate) fn inspect(
     wasm: &[u8],
 ) -> Result<(Inspection, Component), ComponentError> {
     check_header(wasm)?;
-    let component = Component::new(&shared.engine, wasm)
-        .map_err(|error| ComponentError::Compile(format!("{error:#}")))?;
+    let component = Component::new(&shared.engine, wasm).map_err(|error| refused(&error))?;
     let imports = imports(shared, &component);
     let mut inspection = Inspection {
         digest: hex(&Sha256::digest(wasm)),
@@ -154,6 +153,18 @@ pub(crate) fn inspect(
     .collect();
     inspection.problems = problems(shared, &component, &inspection);
     Ok((inspection, component))
+}
+
+/// wasmtime compares a component's needs with the pool when it compiles it.
+fn refused(error: &wasmtime::Error) -> ComponentError {
+    let text = format!("{error:#}");
+    if !text.contains("pooling allocator") {
+        return ComponentError::Compile(text);
+    }
+    ComponentError::Problems(vec![Problem {
+        what: format!("it is too large: {}", error.root_cause()),
+        advice: "make it smaller, or raise the server's memory limit".to_owned(),
+    }])
 }
 
 fn check_header(wasm: &[u8]) -> Result<(), ComponentError> {
@@ -219,7 +230,6 @@ fn problems(shared: &Shared, component: &Component, inspection: &Inspection) -> 
             advice: "export the world `vireo:flow/flow`: the Rust SDK's `flow!` does it".to_owned(),
         });
     }
-    problems.extend(pool_problem(shared, inspection.resources));
     if problems.is_empty()
         && let Err(error) = shared
             .linker
@@ -263,31 +273,5 @@ fn import_problem(name: &str) -> Option<Problem> {
     (!known.contains(&interface)).then(|| Problem {
         what: format!("it imports `{name}`; {CONTRACT} has no interface `{interface}`"),
         advice: format!("there are: {}", known.join(", ")),
-    })
-}
-
-fn pool_problem(shared: &Shared, needed: Resources) -> Option<Problem> {
-    let most = shared.config.memory_bytes as u64;
-    let what = if needed.memories > ITEMS_PER_COMPONENT {
-        format!(
-            "it has {} memories; at most {ITEMS_PER_COMPONENT} are possible",
-            needed.memories
-        )
-    } else if needed.tables > ITEMS_PER_COMPONENT {
-        format!(
-            "it has {} tables; at most {ITEMS_PER_COMPONENT} are possible",
-            needed.tables
-        )
-    } else if needed.initial_memory_bytes > most {
-        format!(
-            "it starts with {} bytes of memory; at most {most} are possible",
-            needed.initial_memory_bytes
-        )
-    } else {
-        return None;
-    };
-    Some(Problem {
-        what,
-        advice: "make it smaller, or raise the server's memory limit".to_owned(),
     })
 }

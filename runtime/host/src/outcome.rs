@@ -131,14 +131,19 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Not the language's panic machinery, as far as its name tells.
+    /// Not the language's panic and allocation machinery, as far as its name tells.
     pub(crate) fn is_own_code(&self) -> bool {
-        ![
-            "core::", "std::", "alloc::", "__rust", "rust_", "abort", "<core::", "<alloc::",
-            "<std::",
-        ]
-        .iter()
-        .any(|prefix| self.function.starts_with(prefix))
+        const LIBRARY: [&str; 7] = [
+            "core::",
+            "std::",
+            "alloc::",
+            "dlmalloc::",
+            "__rust",
+            "rust_",
+            "abort",
+        ];
+        let name = self.function.trim_start_matches('<');
+        !LIBRARY.iter().any(|prefix| name.starts_with(prefix))
     }
 }
 

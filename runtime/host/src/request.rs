@@ -200,6 +200,8 @@ impl Request {
 /// What a flow is told when its request was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+// 280 bytes for the sake of `Info`; a reply lives for one host call, and few are kept.
+#[allow(clippy::large_enum_variant)]
 pub enum Reply {
     /// Done; there is nothing to tell.
     Done,

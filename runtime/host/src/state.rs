@@ -105,7 +105,7 @@ impl State {
     pub(crate) async fn ask<T>(
         &mut self,
         request: Request,
-        pick: impl FnOnce(Reply) -> Result<T, Reply>,
+        pick: impl FnOnce(Reply) -> Result<T, Box<Reply>>,
     ) -> Imported<T> {
         let verb = request.verb();
         let answer = self.control.perform(request).await;
@@ -128,7 +128,7 @@ impl State {
     pub(crate) async fn ask_surely<T>(
         &mut self,
         request: Request,
-        pick: impl FnOnce(Reply) -> Result<T, Reply>,
+        pick: impl FnOnce(Reply) -> Result<T, Box<Reply>>,
     ) -> wasmtime::Result<T> {
         let verb = request.verb();
         self.ask(request, pick).await?.map_err(|error| {

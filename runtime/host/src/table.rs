@@ -37,7 +37,7 @@ impl Table {
     pub fn pick(&self, flow: &str, sample: u32) -> Option<Arc<Version>> {
         let flows = self.flows.load();
         let versions = flows.get(flow)?;
-        let mut point = u64::from(sample) * 100 >> 32;
+        let mut point = (u64::from(sample) * 100) >> 32;
         for (version, percent) in versions.iter() {
             match point.checked_sub(u64::from(*percent)) {
                 Some(rest) => point = rest,

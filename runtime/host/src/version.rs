@@ -15,6 +15,10 @@ use crate::outcome::{Outcome, Usage};
 use crate::state::State;
 use crate::trap;
 
+/// What a flow can hand to one host call; a list may name one long string a million times. More
+/// than the largest HTTP body with its headers.
+const MOST_ARGUMENT_BYTES: usize = 4 << 20;
+
 /// One version of a flow: a component, compiled and linked. Each call gets a fresh instance of it.
 pub struct Version {
     shared: Arc<Shared>,
@@ -64,8 +68,9 @@ impl Version {
         &self,
         control: C,
         grants: Arc<Grants>,
-        limits: Limits,
+        mut limits: Limits,
     ) -> (Outcome, C, Usage) {
+        limits.memory_bytes = limits.memory_bytes.min(self.shared.config.memory_bytes);
         let meter = Arc::new(Meter::default());
         let state = State::new(Box::new(control), grants, limits, meter.clone());
         let run = Metered {
@@ -83,6 +88,7 @@ impl Version {
     async fn run_once(&self, state: State) -> (Outcome, Box<dyn AnyControl>, Usage) {
         let mut store = Store::new(&self.shared.engine, state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(MOST_ARGUMENT_BYTES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(State::tick);
         let outcome = match self.pre.instantiate_async(&mut store).await {

@@ -74,33 +74,36 @@ impl Track {
         if self.failure.get().is_some() {
             return;
         }
-        let heard = heard.iter().copied().chain(std::iter::repeat(0));
-        match (self.paused, self.layout) {
-            (true, Layout::Mono) => self.append(caller.iter().map(|_| [0])),
-            (true, Layout::Stereo) => self.append(caller.iter().map(|_| [0; 2])),
-            (false, Layout::Mono) => self.append(caller.iter().map(|sample| [*sample])),
-            (false, Layout::Stereo) => {
-                self.append(
-                    caller
-                        .iter()
-                        .copied()
-                        .zip(heard)
-                        .map(|(left, right)| [left, right]),
-                );
-            }
-        }
+        self.append(caller, heard);
         self.frames += caller.len() as u64;
         if self.block.len() >= self.block_full {
             self.hand_over();
         }
     }
 
-    fn append<const N: usize>(&mut self, frames: impl Iterator<Item = [i16; N]>) {
-        match self.format {
-            Format::Pcm16 => self
-                .block
-                .extend(frames.flatten().flat_map(i16::to_le_bytes)),
-            Format::Mulaw => self.block.extend(frames.flatten().map(g711::ulaw_encode)),
+    fn append(&mut self, caller: &[i16], heard: &[i16]) {
+        let start = self.block.len();
+        let size = caller.len() * super::file::frame_size(self.layout, self.format);
+        let silence = match self.format {
+            Format::Pcm16 => 0,
+            Format::Mulaw => g711::ULAW_SILENCE,
+        };
+        self.block.resize(start + size, silence);
+        if self.paused {
+            return;
+        }
+        let out = &mut self.block[start..];
+        match (self.format, self.layout) {
+            (Format::Mulaw, Layout::Mono) => put_mulaw::<1>(out, 0, caller),
+            (Format::Mulaw, Layout::Stereo) => {
+                put_mulaw::<2>(out, 0, caller);
+                put_mulaw::<2>(out, 1, heard);
+            }
+            (Format::Pcm16, Layout::Mono) => put_pcm16::<2>(out, 0, caller),
+            (Format::Pcm16, Layout::Stereo) => {
+                put_pcm16::<4>(out, 0, caller);
+                put_pcm16::<4>(out, 2, heard);
+            }
         }
     }
 
@@ -195,5 +198,21 @@ impl Drop for Track {
         }
         // Fails only when the writer has ended, which has completed the file.
         let _ = self.queue.send(Message::Finish { track: self.number });
+    }
+}
+
+/// Writes a channel that begins `at` octets into each frame of `FRAME` octets.
+#[inline(always)]
+fn put_mulaw<const FRAME: usize>(out: &mut [u8], at: usize, samples: &[i16]) {
+    for (frame, sample) in out.as_chunks_mut::<FRAME>().0.iter_mut().zip(samples) {
+        frame[at] = g711::ulaw_encode(*sample);
+    }
+}
+
+/// Writes a channel that begins `at` octets into each frame of `FRAME` octets.
+#[inline(always)]
+fn put_pcm16<const FRAME: usize>(out: &mut [u8], at: usize, samples: &[i16]) {
+    for (frame, sample) in out.as_chunks_mut::<FRAME>().0.iter_mut().zip(samples) {
+        frame[at..at + 2].copy_from_slice(&sample.to_le_bytes());
     }
 }

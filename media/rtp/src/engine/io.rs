@@ -195,7 +195,7 @@ impl Batch {
             .min(BATCH);
         for (i, header) in headers.iter().take(taken).enumerate() {
             self.lengths[i] = (header.msg_len as usize).min(DATAGRAM);
-            self.control_lengths[i] = (header.msg_hdr.msg_controllen as usize).min(CONTROL);
+            self.control_lengths[i] = header.msg_hdr.msg_controllen.min(CONTROL);
         }
         Ok(taken)
     }
@@ -290,8 +290,10 @@ mod tests {
     #[test]
     fn a_disconnected_socket_hears_everyone_again() {
         let bind = || UdpSocket::bind("127.0.0.1:0").unwrap();
-        let (socket, friend, stranger) = (bind(), bind(), bind());
-        let local = socket.local_addr().unwrap();
+        let (friend, stranger) = (bind(), bind());
+        // The port must be asked for by its number, as the engine does, to survive.
+        let local = bind().local_addr().unwrap();
+        let socket = UdpSocket::bind(local).unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.connect(friend.local_addr().unwrap()).unwrap();
         let mut batch = Batch::new();

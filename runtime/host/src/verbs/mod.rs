@@ -9,6 +9,8 @@ mod kv;
 mod log;
 mod media;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use crate::contract::types;
 use crate::state::State;
@@ -20,7 +22,7 @@ macro_rules! takes {
     ($pattern:pat => $value:expr) => {
         |reply| match reply {
             $pattern => Ok($value),
-            other => Err(other),
+            other => Err(Box::new(other)),
         }
     };
 }

@@ -21,6 +21,7 @@ mod typed;
 mod uri;
 mod values;
 mod via;
+mod vocabulary;
 
 pub use headers::Headers;
 pub use host::Host;

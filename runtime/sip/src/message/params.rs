@@ -37,8 +37,20 @@ impl Params {
                 Err(BadParam("text after the URI that is no parameter"))
             };
         };
+        if is_clean(list)
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Ok(Self {
+                text: text.to_owned(),
+            });
+        }
+        Self::parse_items(list)
+    }
+
+    /// Reads parameters one by one.
+    fn parse_items(list: &[u8]) -> Result<Self, BadParam> {
         let mut params = Self {
-            text: String::with_capacity(bytes.len()),
+            text: String::with_capacity(list.len() + 1),
         };
         for item in lex::Items::new(list, b';') {
             let (name, value) = match lex::split_once(item, b'=') {
@@ -157,6 +169,23 @@ impl Params {
         *self = changed;
         true
     }
+}
+
+/// May the list stand as it is: no white space, no quotes, no empty parameter or name? Most may.
+fn is_clean(list: &[u8]) -> bool {
+    let mut before = b';';
+    for &byte in list {
+        let clean = match byte {
+            b';' | b'=' => before != b';',
+            b'"' | b'<' | b'>' | b',' | b'\\' => false,
+            _ => byte.is_ascii_graphic(),
+        };
+        if !clean {
+            return false;
+        }
+        before = byte;
+    }
+    before != b';'
 }
 
 impl fmt::Display for Params {

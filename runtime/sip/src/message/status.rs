@@ -75,11 +75,17 @@ pub const fn phrase(status: u16) -> &'static str {
         606 => "Not Acceptable",
         607 => "Unwanted",
         608 => "Rejected",
-        101..200 => "Session Progress",
-        201..300 => "OK",
-        300..400 => "Redirection",
-        400..500 => "Bad Request",
-        500..600 => "Server Internal Error",
+        _ => class_phrase(status),
+    }
+}
+
+const fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Session Progress",
+        2 => "OK",
+        3 => "Redirection",
+        4 => "Bad Request",
+        5 => "Server Internal Error",
         _ => "Global Failure",
     }
 }

@@ -19,6 +19,10 @@ pub struct Framer {
 
 /// What a connection brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages, and each is moved once"
+)]
 pub enum Frame {
     /// A message. A malformed one costs only itself.
     Message(Result<Message, ParseError>),

@@ -50,11 +50,23 @@ fn summary(description: &str) -> String {
     parts.join("|")
 }
 
+/// Name, `c=` address, media; the answer's media, codec, its payload type, that of events, ptime, held.
+type Answered = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    Codec,
+    u8,
+    Option<u8>,
+    u16,
+    bool,
+);
+
 #[test]
 fn answers_to_offers() {
-    // name, c=, media, the answer's media, codec, payload type, events, ptime, direction, held
     #[rustfmt::skip]
-    let table: &[(&str, &str, &str, &str, Codec, u8, Option<u8>, u16, bool)] = &[
+    let table: &[Answered] = &[
         ("plain", "198.51.100.1", "m=audio 4000 RTP/AVP 0 8 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-16",
             "audio 30000 RTP/AVP 0 101 sendrecv", Codec::Pcmu, 0, Some(101), 20, false),
         ("the offer's order counts", "198.51.100.1", "m=audio 4000 RTP/AVP 18 9 8 0",

@@ -120,7 +120,8 @@ pub struct Stack {
     shared: Arc<Shared>,
     local: Vec<Listen>,
     leg_queue: usize,
-    task: JoinHandle<()>,
+    /// Taken by the first shutdown.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Stack {
@@ -169,7 +170,7 @@ impl Stack {
                 shared,
                 local,
                 leg_queue,
-                task,
+                task: Mutex::new(Some(task)),
             },
             calls,
         ))
@@ -252,12 +253,15 @@ impl Stack {
 
     /// Ends every call (BYE, CANCEL or 480), waits up to `patience` for the peers' answers, and closes the sockets.
     /// Returns how many legs had to be left without an answer.
-    pub async fn shutdown(self, patience: Duration) -> u64 {
+    pub async fn shutdown(&self, patience: Duration) -> u64 {
         let (reply, left) = oneshot::channel();
         self.command(Command::Shutdown { patience, reply });
         let left = left.await.unwrap_or_default();
-        // The task ends right after its answer; a panic in it has been reported by the runtime.
-        let _ = self.task.await;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            // It ends right after its answer; a panic in it has been reported by the runtime.
+            let _ = task.await;
+        }
         left
     }
 

@@ -5,3 +5,4 @@ mod framer;
 mod fuzz;
 mod torture;
 mod transport;
+mod vocabulary;

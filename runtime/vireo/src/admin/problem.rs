@@ -17,7 +17,8 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 pub struct Problem {
     /// Where this kind of error is described, on this server: "/errors/VR0110".
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// The kind of error in a few words.
     pub title: String,
     /// The HTTP status.
@@ -36,7 +37,7 @@ impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Problem {
-            kind: format!("/errors/{code}"),
+            kind: format!("/errors/{code}").into(),
             title: code.title().to_owned(),
             status: status(code).as_u16(),
             detail: detail.into(),

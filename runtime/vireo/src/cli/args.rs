@@ -2,10 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::{SipAddress, SipTransport};
 use crate::logging::LogFormat;
 
 const EXIT_CODES: &str = "\
@@ -126,29 +128,76 @@ pub struct ServeArgs {
 /// Arguments of `vireo call`.
 #[derive(Clone, Debug, Args)]
 pub struct CallArgs {
-    /// Whom to call: sip:NUMBER@HOST:PORT, with ;transport=tcp for TCP.
-    pub uri: String,
+    /// Whom to call: 96122@127.0.0.1:5070, as a SIP URI if you like; ";transport=tcp" for TCP.
+    #[arg(value_name = "TO")]
+    pub to: CallTarget,
+    /// What to do once the call is answered, in order: listen, listen:1500ms (until it is silent
+    /// for so long), press:12#, say:file.wav, wait:2s, expect-hangup, hangup.
+    #[arg(value_name = "STEP")]
+    pub steps: Vec<String>,
     /// The calling number.
     #[arg(long, value_name = "NUMBER", default_value = "vireo")]
     pub from: String,
-    /// The local address of SIP and RTP; chosen by the system when absent.
-    #[arg(long, value_name = "ADDRESS")]
-    pub local: Option<IpAddr>,
-    /// Keys to press: digits, `*`, `#`, `A` to `D`; `,` waits half a second, `w` a whole one.
-    #[arg(long, value_name = "KEYS", default_value = "")]
-    pub keys: String,
-    /// When the first key is pressed, seconds after the answer.
-    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub keys_after: Duration,
-    /// A WAV file to play to the other side.
-    #[arg(long, value_name = "FILE")]
-    pub play: Option<PathBuf>,
-    /// Records what is heard to this WAV file.
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
-    /// Hangs up after so many seconds; 0: when the other side does.
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds)]
-    pub hang_up_after: Duration,
+    /// Codecs to offer, the preferred first.
+    #[arg(
+        long,
+        value_name = "CODEC",
+        value_delimiter = ',',
+        default_value = "PCMA,PCMU"
+    )]
+    pub codecs: Vec<String>,
+    /// Offers no telephone-event (RFC 4733): keys travel as tones.
+    #[arg(long)]
+    pub inband_keys: bool,
+    /// The directory of what is heard.
+    #[arg(long, value_name = "DIRECTORY", default_value = "heard")]
+    pub out: PathBuf,
+    /// Ends the call after so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub longest: Duration,
+}
+
+/// Whom to call, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallTarget {
+    /// The called number or user.
+    pub to: String,
+    /// UDP or TCP, and the next hop.
+    pub next_hop: SipAddress,
+}
+
+impl FromStr for CallTarget {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wanted = || "write NUMBER@ADDRESS:PORT, as 96122@127.0.0.1:5070".to_owned();
+        let rest = text.strip_prefix("sip:").unwrap_or(text);
+        let (to, rest) = rest.split_once('@').ok_or_else(wanted)?;
+        let (address, transport) = match rest.split_once(';') {
+            None => (rest, SipTransport::Udp),
+            Some((address, "transport=udp")) => (address, SipTransport::Udp),
+            Some((address, "transport=tcp")) => (address, SipTransport::Tcp),
+            Some((_, other)) => {
+                return Err(format!(
+                    "{other:?} is not understood; only transport=udp and transport=tcp are"
+                ));
+            }
+        };
+        if to.is_empty() || to.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(wanted());
+        }
+        // Port 5060 where none is written (RFC 3261, 19.1.2).
+        let address = address.parse::<SocketAddr>().or_else(|_| {
+            let bare = address.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<IpAddr>()
+                .map(|ip| SocketAddr::new(ip, 5060))
+                .map_err(|_| wanted())
+        })?;
+        Ok(CallTarget {
+            to: to.to_owned(),
+            next_hop: SipAddress { transport, address },
+        })
+    }
 }
 
 /// Arguments of `vireo demo`.
@@ -356,7 +405,7 @@ mod tests {
         for line in [
             "serve --config a.toml",
             "serve --grace 5",
-            "call sip:96122@127.0.0.1:5070 --keys 1,2 --keys-after 2.5 --record out.wav",
+            "call sip:96122@127.0.0.1:5070;transport=tcp listen press:1 expect-hangup --longest 2.5 --codecs PCMU,PCMA",
             "demo --config examples/demo.toml",
             "check flow.wasm",
             "flow deploy demo a.wasm --note why",
@@ -392,13 +441,40 @@ mod tests {
     }
 
     #[test]
+    fn targets_are_read_as_people_write_them() {
+        for (text, to, next_hop) in [
+            ("96122@127.0.0.1:5070", "96122", "udp:127.0.0.1:5070"),
+            ("sip:demo@10.0.0.1", "demo", "udp:10.0.0.1:5060"),
+            ("sip:+49@[::1]:5070;transport=tcp", "+49", "tcp:[::1]:5070"),
+            ("1@::1", "1", "udp:[::1]:5060"),
+        ] {
+            let target: CallTarget = text.parse().unwrap();
+            assert_eq!(
+                (target.to.as_str(), target.next_hop.to_string().as_str()),
+                (to, next_hop),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "96122",
+            "@127.0.0.1",
+            "1@example.com",
+            "1@127.0.0.1:5060;transport=tls",
+            "a b@127.0.0.1",
+        ] {
+            assert!(text.parse::<CallTarget>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_mistyped_is_refused() {
         for line in [
             "",
             "flow",
             "flow deploy demo",
             "cdr list -n x",
-            "call a --keys-after -1",
+            "call 1@127.0.0.1 --longest -1",
             "route test",
             "drain maybe",
             "stauts",

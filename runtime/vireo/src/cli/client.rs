@@ -153,6 +153,37 @@ impl Client {
         media_type: &str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
+        // Connected first: that no server is there is the better thing to hear than that there is
+        // no token for it.
+        let exchange = async {
+            match &self.address {
+                AdminListen::Tcp(address) => {
+                    let stream = self.connect(TcpStream::connect(address)).await?;
+                    self.exchange(stream, self.request(method, path, media_type, body)?)
+                        .await
+                }
+                AdminListen::Unix(socket) => {
+                    let stream = self.connect(UnixStream::connect(socket)).await?;
+                    self.exchange(stream, self.request(method, path, media_type, body)?)
+                        .await
+                }
+            }
+        };
+        match tokio::time::timeout(EXCHANGE, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Err(self.unreachable(format!("it gave no answer for {} s", EXCHANGE.as_secs())))
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        media_type: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
         let token = self
             .token
             .as_ref()
@@ -165,27 +196,10 @@ impl Client {
         if !media_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
-        let request = request.body(Full::new(body)).map_err(|error| {
-            ClientError::NoToken(format!("it is not usable in a header: {error}"))
-        })?;
-        let exchange = async {
-            match &self.address {
-                AdminListen::Tcp(address) => {
-                    self.exchange(self.connect(TcpStream::connect(address)).await?, request)
-                        .await
-                }
-                AdminListen::Unix(path) => {
-                    self.exchange(self.connect(UnixStream::connect(path)).await?, request)
-                        .await
-                }
-            }
-        };
-        match tokio::time::timeout(EXCHANGE, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                Err(self.unreachable(format!("it gave no answer for {} s", EXCHANGE.as_secs())))
-            }
-        }
+        // The paths are ours and encoded; what can be wrong is the token.
+        request
+            .body(Full::new(body))
+            .map_err(|error| ClientError::NoToken(format!("it is not usable in a header: {error}")))
     }
 
     async fn connect<S>(

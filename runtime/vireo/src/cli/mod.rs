@@ -20,8 +20,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use args::{
-    CallArgs, CallsCommand, CdrCommand, CdrFilter, CheckArgs, Cli, Command, ConfigCommand,
-    DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest, ServeArgs, Switch,
+    CallArgs, CallTarget, CallsCommand, CdrCommand, CdrFilter, CheckArgs, Cli, Command,
+    ConfigCommand, DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest,
+    ServeArgs, Switch,
 };
 pub use client::{Client, ClientError};
 pub use error::{CliError, Exit};

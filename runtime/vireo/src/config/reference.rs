@@ -29,6 +29,9 @@ pub fn reference() -> String {
     for (name, section) in properties(root) {
         write_section(&mut out, name, section);
     }
+    while out.ends_with("\n\n") {
+        out.pop();
+    }
     out
 }
 
@@ -53,6 +56,19 @@ fn resolve(value: &Value) -> &Value {
 /// One table of the file, then the tables in it.
 fn write_section(out: &mut String, path: &str, section: &Value) {
     let shape = resolve(section);
+    let plain_entries = shape
+        .get("additionalProperties")
+        .filter(|entry| entry.is_object() && !is_table(entry));
+    if let Some(entry) = plain_entries.filter(|entry| resolve(entry)["type"] != "object") {
+        let about = section["description"].as_str().unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            "\n## `[{path}]`\n\n{about}\n\nEach entry is a {}.\n",
+            kind(entry)
+        );
+        return;
+    }
     let (heading, shape) = if let Some(entry) = shape
         .get("additionalProperties")
         .filter(|inner| inner.is_object())

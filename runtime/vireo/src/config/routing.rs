@@ -67,6 +67,8 @@ pub struct Routing<'a> {
     pub routes: &'a [RouteConfig],
     /// The calendars by name.
     pub calendars: &'a BTreeMap<String, CalendarConfig>,
+    /// Lists of callers by name.
+    pub caller_lists: &'a BTreeMap<String, Vec<String>>,
     /// The trunks by name: how numbers are normalised.
     pub trunks: &'a BTreeMap<String, Trunk>,
 }
@@ -78,6 +80,7 @@ impl Config {
         Routing {
             routes: &self.routes,
             calendars: &self.calendars,
+            caller_lists: &self.caller_lists,
             trunks: &self.trunks,
         }
     }

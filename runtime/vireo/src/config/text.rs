@@ -193,8 +193,8 @@ impl PortRange {
     /// How many streams fit.
     #[must_use]
     pub fn streams(&self) -> u32 {
-        let first = (u32::from(*self.0.start()) + 1) / 2;
-        let past = (u32::from(*self.0.end()) + 1) / 2;
+        let first = u32::from(*self.0.start()).div_ceil(2);
+        let past = u32::from(*self.0.end()).div_ceil(2);
         past.saturating_sub(first)
     }
 }

@@ -44,6 +44,8 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// Holiday calendars that routes refer to, by name.
     pub calendars: BTreeMap<String, CalendarConfig>,
+    /// Lists of callers, by name: "@name" in a route's `caller` stands for the whole list.
+    pub caller_lists: BTreeMap<String, Vec<String>>,
 }
 
 /// The server itself.

@@ -1,0 +1,11 @@
+//! Streams in virtual time, and the engine over loopback.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod digits;
+mod engine;
+mod line;
+mod recording;
+mod rtcp;
+mod sending;
+mod sources;

@@ -1,0 +1,9 @@
+//! The admin API and the command line, over real sockets, with a server behind them that only
+//! pretends.
+
+// Everything here is a test: a panic is how it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod api;
+mod cli;
+mod fake;
