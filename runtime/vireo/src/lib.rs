@@ -11,3 +11,8 @@ pub mod explain;
 pub mod logging;
 pub mod moment;
 pub mod timeline;
+mod call;
+mod check;
+mod demo;
+pub mod engine;
+pub mod serve;

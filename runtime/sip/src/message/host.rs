@@ -29,38 +29,7 @@ impl PartialEq for Host {
 impl Host {
     /// Reads a host; `None` when it is none.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if let [b'[', inner @ .., b']'] = bytes {
-            return std::str::from_utf8(inner).ok()?.parse().ok().map(Self::V6);
-        }
-        if bytes.is_empty()
-            || !bytes
-                .iter()
-                .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-        {
-            return None;
-        }
-        let text = std::str::from_utf8(bytes).ok()?;
-        let numeric = bytes.last().is_some_and(u8::is_ascii_digit);
-        match text.parse() {
-            Ok(address) if numeric => Some(Self::V4(address)),
-            _ => Some(Self::Name(text.to_owned())),
-        }
-    }
-
-    /// Reads `host [":" port]` with optional white space around the colon (RFC 3261, 25.1, `sent-by`).
-    pub(crate) fn parse_with_port(bytes: &[u8]) -> Option<(Self, Option<u16>)> {
-        let bytes = lex::trim(bytes);
-        let host_end = match bytes.first()? {
-            b'[' => memchr::memchr(b']', bytes)? + 1,
-            _ => memchr::memchr(b':', bytes).unwrap_or(bytes.len()),
-        };
-        let host = Self::parse(lex::trim(bytes.get(..host_end)?))?;
-        let port = match lex::trim(bytes.get(host_end..)?) {
-            [] => None,
-            [b':', port @ ..] => Some(lex::number(lex::trim(port))?),
-            _ => return None,
-        };
-        Some((host, port))
+        HostRef::parse(bytes).map(HostRef::to_host)
     }
 
     /// The address, when the host is one.
@@ -75,6 +44,55 @@ impl Host {
     /// Address and port, when the host is an address.
     pub fn socket_address(&self, port: u16) -> Option<SocketAddr> {
         Some(SocketAddr::new(self.address()?, port))
+    }
+}
+
+/// A host that was checked and not copied.
+#[derive(Clone, Copy)]
+pub(crate) enum HostRef<'a> {
+    Name(&'a str),
+    Address(IpAddr),
+}
+
+impl<'a> HostRef<'a> {
+    fn parse(bytes: &'a [u8]) -> Option<Self> {
+        if let [b'[', inner @ .., b']'] = bytes {
+            let address: Ipv6Addr = std::str::from_utf8(inner).ok()?.parse().ok()?;
+            return Some(Self::Address(address.into()));
+        }
+        let allowed =
+            |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        if !bytes.iter().all(allowed) {
+            return None;
+        }
+        let text = std::str::from_utf8(bytes).ok()?;
+        match text.parse::<Ipv4Addr>() {
+            Ok(address) => Some(Self::Address(address.into())),
+            Err(_) => (!text.is_empty()).then_some(Self::Name(text)),
+        }
+    }
+
+    /// Reads `host [":" port]` with optional white space around the colon (RFC 3261, 25.1, `sent-by`).
+    pub(crate) fn parse_with_port(bytes: &'a [u8]) -> Option<(Self, Option<u16>)> {
+        let bytes = lex::trim(bytes);
+        let host_end = match bytes.first()? {
+            b'[' => memchr::memchr(b']', bytes)? + 1,
+            _ => memchr::memchr(b':', bytes).unwrap_or(bytes.len()),
+        };
+        let host = Self::parse(lex::trim(bytes.get(..host_end)?))?;
+        let port = match lex::trim(bytes.get(host_end..)?) {
+            [] => None,
+            [b':', port @ ..] => Some(lex::number(lex::trim(port))?),
+            _ => return None,
+        };
+        Some((host, port))
+    }
+
+    pub(crate) fn to_host(self) -> Host {
+        match self {
+            Self::Name(name) => Host::Name(name.to_owned()),
+            Self::Address(address) => address.into(),
+        }
     }
 }
 
@@ -120,8 +138,8 @@ mod tests {
             ("<host>", None),
         ];
         for (input, expected) in table {
-            let read = Host::parse_with_port(input.as_bytes())
-                .map(|(host, port)| format!("{host}|{port:?}"));
+            let read = HostRef::parse_with_port(input.as_bytes())
+                .map(|(host, port)| format!("{}|{port:?}", host.to_host()));
             assert_eq!(read.as_deref(), expected, "{input}");
         }
     }

@@ -48,61 +48,29 @@ impl NameAddr {
     /// Unbalanced quotes or brackets, a malformed URI or parameter, or a URI with header fields without brackets
     /// (RFC 3261, 20).
     pub fn parse(bytes: &[u8]) -> Result<Self, NameAddrError> {
-        let bytes = lex::trim(bytes);
-        let name_end = match bytes.first() {
-            Some(b'"') => lex::quoted_end(bytes).ok_or(NameAddrError::Malformed(
-                "display name with unbalanced quotes",
-            ))?,
-            _ => 0,
+        let NameAddrRef {
+            display,
+            uri,
+            params,
+        } = NameAddrRef::parse(bytes)?;
+        let display = match display {
+            [] => None,
+            quoted @ [b'"', ..] => Some(lex::unquote(&lex::text(quoted)).into_owned()),
+            name => Some(lex::text(name)),
         };
-        let (quoted, rest) = bytes.split_at_checked(name_end).unwrap_or((b"", bytes));
-        let Some((unquoted, rest)) = lex::split_once(rest, b'<') else {
-            return if quoted.is_empty() {
-                Self::parse_bare(bytes)
-            } else {
-                Err(NameAddrError::Malformed("no address"))
-            };
-        };
-        let unquoted = lex::trim(unquoted);
-        let display = match (quoted, unquoted) {
-            ([], []) => None,
-            ([], name) if name.contains(&b'"') => {
-                return Err(NameAddrError::Malformed(
-                    "display name with unbalanced quotes",
-                ));
-            }
-            ([], name) => Some(lex::text(name)),
-            (name, []) => Some(lex::unquote(&lex::text(name)).into_owned()),
-            _ => {
-                return Err(NameAddrError::Malformed(
-                    "text between display name and address",
-                ));
-            }
-        };
-        let (uri, params) = lex::split_once(rest, b'>')
-            .ok_or(NameAddrError::Malformed("unbalanced angle brackets"))?;
         let params = Params::parse(params).map_err(|error| NameAddrError::Malformed(error.0))?;
         Ok(Self {
             display,
-            uri: Uri::parse(lex::trim(uri))?,
+            uri: Uri::parse(uri)?,
             params,
         })
     }
 
-    /// Without brackets, what follows the first semicolon belongs to the header, not to the URI.
-    fn parse_bare(bytes: &[u8]) -> Result<Self, NameAddrError> {
-        let uri_end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
-        let (uri, params) = bytes.split_at_checked(uri_end).unwrap_or((bytes, b""));
-        let uri = lex::trim(uri);
-        if uri.iter().any(|byte| matches!(byte, b'?' | b',')) {
-            return Err(NameAddrError::Malformed("this URI needs angle brackets"));
-        }
-        let params = Params::parse(params).map_err(|error| NameAddrError::Malformed(error.0))?;
-        Ok(Self {
-            display: None,
-            uri: Uri::parse(uri)?,
-            params,
-        })
+    /// Would [`NameAddr::parse`] read it?
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), NameAddrError> {
+        let NameAddrRef { uri, params, .. } = NameAddrRef::parse(bytes)?;
+        Uri::check(uri)?;
+        Params::check(params).map_err(|error| NameAddrError::Malformed(error.0))
     }
 
     /// The tag of a From or To.
@@ -114,6 +82,63 @@ impl NameAddr {
     pub fn with_tag(mut self, tag: &str) -> Self {
         self.params.set("tag", Some(tag));
         self
+    }
+}
+
+/// The parts of an address as they stand in the header.
+struct NameAddrRef<'a> {
+    /// With its quotes, when it has some.
+    display: &'a [u8],
+    uri: &'a [u8],
+    params: &'a [u8],
+}
+
+impl<'a> NameAddrRef<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, NameAddrError> {
+        const UNBALANCED: NameAddrError =
+            NameAddrError::Malformed("display name with unbalanced quotes");
+        let bytes = lex::trim(bytes);
+        let name_end = match bytes.first() {
+            Some(b'"') => lex::quoted_end(bytes).ok_or(UNBALANCED)?,
+            _ => 0,
+        };
+        let (quoted, rest) = bytes.split_at_checked(name_end).unwrap_or((b"", bytes));
+        let Some((unquoted, rest)) = lex::split_once(rest, b'<') else {
+            let bare = quoted.is_empty().then(|| Self::parse_bare(bytes));
+            return bare.unwrap_or(Err(NameAddrError::Malformed("no address")));
+        };
+        let display = match (quoted, lex::trim(unquoted)) {
+            ([], name) if name.contains(&b'"') => return Err(UNBALANCED),
+            ([], name) => name,
+            (name, []) => name,
+            _ => {
+                return Err(NameAddrError::Malformed(
+                    "text between display name and address",
+                ));
+            }
+        };
+        let (uri, params) = lex::split_once(rest, b'>')
+            .ok_or(NameAddrError::Malformed("unbalanced angle brackets"))?;
+        Ok(Self {
+            display,
+            uri: lex::trim(uri),
+            params,
+        })
+    }
+
+    /// Without brackets, what follows the first semicolon belongs to the header, not to the URI.
+    fn parse_bare(bytes: &'a [u8]) -> Result<Self, NameAddrError> {
+        let uri_end = memchr::memchr(b';', bytes).unwrap_or(bytes.len());
+        let (uri, params) = bytes.split_at_checked(uri_end).unwrap_or((bytes, b""));
+        let uri = lex::trim(uri);
+        if memchr::memchr2(b'?', b',', uri).is_some() {
+            return Err(NameAddrError::Malformed("this URI needs angle brackets"));
+        }
+        Ok(Self {
+            display: b"",
+            uri,
+            params,
+        })
     }
 }
 

@@ -47,6 +47,14 @@ impl Params {
         Self::parse_items(list)
     }
 
+    /// Would [`Params::parse`] read them?
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), BadParam> {
+        match lex::trim(bytes) {
+            [b';', list @ ..] if is_clean(list) => Ok(()),
+            other => Self::parse(other).map(drop),
+        }
+    }
+
     /// Reads parameters one by one.
     fn parse_items(list: &[u8]) -> Result<Self, BadParam> {
         let mut params = Self {

@@ -357,16 +357,16 @@ fn check_headers(headers: &Headers, start: &StartLine, offset: usize) -> Result<
         return Err(bad("Via branch names no transaction"));
     }
     for via in vias {
-        Via::parse(via).map_err(|_| bad("Malformed Via"))?;
+        Via::check(via).map_err(|_| bad("Malformed Via"))?;
     }
     let from = headers
         .single(Known::From)
         .ok_or(bad("Missing or several From"))?;
-    NameAddr::parse(from).map_err(|_| bad("Malformed From"))?;
+    NameAddr::check(from).map_err(|_| bad("Malformed From"))?;
     let to = headers
         .single(Known::To)
         .ok_or(bad("Missing or several To"))?;
-    NameAddr::parse(to).map_err(|_| bad("Malformed To"))?;
+    NameAddr::check(to).map_err(|_| bad("Malformed To"))?;
     headers
         .single(Known::CallId)
         .ok_or(bad("Missing or several Call-ID"))?;
@@ -393,7 +393,7 @@ fn check_headers(headers: &Headers, start: &StartLine, offset: usize) -> Result<
         (Known::RecordRoute, "Malformed Record-Route"),
     ] {
         let readable = |item: &[u8]| {
-            (known == Known::Contact && item == b"*") || NameAddr::parse(item).is_ok()
+            (known == Known::Contact && item == b"*") || NameAddr::check(item).is_ok()
         };
         if !headers.items_of(known).all(readable) {
             return Err(bad(reason));

@@ -1,6 +1,6 @@
 //! SIP, SIPS and tel URIs, and any other URI as text (RFC 3261, 19.1; RFC 3966).
 
-use super::host::Host;
+use super::host::{Host, HostRef};
 use super::lex;
 use super::params::Params;
 use std::borrow::Cow;
@@ -78,94 +78,12 @@ impl Uri {
     /// # Errors
     /// When the scheme or, in SIP and SIPS URIs, host, port or a parameter is malformed.
     pub fn parse(bytes: &[u8]) -> Result<Self, UriError> {
-        // Without an early end, so that the compiler can take many bytes at a time.
-        let foreign = |bad: bool, &byte: &u8| {
-            bad | (byte <= b' ') | matches!(byte, b'<' | b'>' | b'"' | 0x7f)
-        };
-        if bytes.iter().fold(false, foreign) {
-            return Err(UriError("a character that no URI may hold"));
-        }
-        let (scheme, rest) = lex::split_once(bytes, b':').ok_or(UriError("no scheme"))?;
-        if rest.is_empty() {
-            return Err(UriError("nothing after the scheme"));
-        }
-        if scheme.eq_ignore_ascii_case(b"sip") {
-            Self::parse_sip(Scheme::Sip, rest)
-        } else if scheme.eq_ignore_ascii_case(b"sips") {
-            Self::parse_sip(Scheme::Sips, rest)
-        } else if scheme.eq_ignore_ascii_case(b"tel") {
-            Self::parse_tel(rest)
-        } else if scheme.first().is_some_and(u8::is_ascii_alphabetic)
-            && scheme
-                .iter()
-                .all(|&byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
-        {
-            Ok(Self::opaque(
-                Scheme::Other(lex::text(scheme).to_ascii_lowercase()),
-                lex::text(rest),
-            ))
-        } else {
-            Err(UriError("malformed scheme"))
-        }
+        UriRef::parse(bytes).map(UriRef::into_uri)
     }
 
-    const fn opaque(scheme: Scheme, text: String) -> Self {
-        Self {
-            scheme,
-            user: Some(text),
-            password: None,
-            host: None,
-            port: None,
-            params: Params::new(),
-            headers: String::new(),
-        }
-    }
-
-    fn parse_tel(rest: &[u8]) -> Result<Self, UriError> {
-        let number_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let (number, params) = rest
-            .split_at_checked(number_end)
-            .ok_or(UriError("no number"))?;
-        let dialled = |&byte: &u8| byte.is_ascii_hexdigit() || b"+-.()*#".contains(&byte);
-        if number.is_empty() || !number.iter().all(dialled) {
-            return Err(UriError("malformed telephone number"));
-        }
-        let params = Params::parse(params).map_err(|error| UriError(error.0))?;
-        Ok(Self {
-            params,
-            ..Self::opaque(Scheme::Tel, lex::text(number))
-        })
-    }
-
-    fn parse_sip(scheme: Scheme, rest: &[u8]) -> Result<Self, UriError> {
-        // No unescaped '@' may stand anywhere but after the user part, so the first one ends it.
-        let (userinfo, rest) = match lex::split_once(rest, b'@') {
-            Some((userinfo, rest)) => (Some(userinfo), rest),
-            None => (None, rest),
-        };
-        let (user, password) = match userinfo
-            .map(|text| lex::split_once(text, b':').map_or((text, None), |(u, p)| (u, Some(p))))
-        {
-            Some(([], _)) => return Err(UriError("empty user part")),
-            Some((user, password)) => (Some(lex::text(user)), password.map(lex::text)),
-            None => (None, None),
-        };
-        let (address, headers) = lex::split_once(rest, b'?').unwrap_or((rest, b""));
-        let host_end = memchr::memchr(b';', address).unwrap_or(address.len());
-        let (host, params) = address
-            .split_at_checked(host_end)
-            .ok_or(UriError("no host"))?;
-        let (host, port) = Host::parse_with_port(host).ok_or(UriError("malformed host or port"))?;
-        let params = Params::parse(params).map_err(|error| UriError(error.0))?;
-        Ok(Self {
-            scheme,
-            user,
-            password,
-            host: Some(host),
-            port,
-            params,
-            headers: lex::text(headers),
-        })
+    /// Would [`Uri::parse`] read it?
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), UriError> {
+        UriRef::parse(bytes).map(drop)
     }
 
     /// Is it `sip:` or `sips:`?
@@ -250,6 +168,123 @@ impl Uri {
             && self.port == other.port
             && same_params(&self.params, &other.params, decisive)
             && same_headers(&self.headers, &other.headers)
+    }
+}
+
+/// A URI that was checked and not copied.
+struct UriRef<'a> {
+    scheme: Scheme,
+    user: Option<&'a [u8]>,
+    password: Option<&'a [u8]>,
+    host: Option<HostRef<'a>>,
+    port: Option<u16>,
+    params: &'a [u8],
+    headers: &'a [u8],
+}
+
+impl<'a> UriRef<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, UriError> {
+        // Without an early end, so that the compiler can take many bytes at a time.
+        let foreign = |bad: bool, &byte: &u8| {
+            bad | (byte <= b' ') | matches!(byte, b'<' | b'>' | b'"' | 0x7f)
+        };
+        if bytes.iter().fold(false, foreign) {
+            return Err(UriError("a character that no URI may hold"));
+        }
+        let (scheme, rest) = lex::split_once(bytes, b':').ok_or(UriError("no scheme"))?;
+        if rest.is_empty() {
+            return Err(UriError("nothing after the scheme"));
+        }
+        let of_scheme =
+            |&byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        if scheme.eq_ignore_ascii_case(b"sip") {
+            Self::parse_sip(Scheme::Sip, rest)
+        } else if scheme.eq_ignore_ascii_case(b"sips") {
+            Self::parse_sip(Scheme::Sips, rest)
+        } else if scheme.eq_ignore_ascii_case(b"tel") {
+            Self::parse_tel(rest)
+        } else if scheme.first().is_some_and(u8::is_ascii_alphabetic)
+            && scheme.iter().all(of_scheme)
+        {
+            Ok(Self::opaque(
+                Scheme::Other(lex::text(scheme).to_ascii_lowercase()),
+                rest,
+            ))
+        } else {
+            Err(UriError("malformed scheme"))
+        }
+    }
+
+    const fn opaque(scheme: Scheme, text: &'a [u8]) -> Self {
+        Self {
+            scheme,
+            user: Some(text),
+            password: None,
+            host: None,
+            port: None,
+            params: b"",
+            headers: b"",
+        }
+    }
+
+    fn parse_tel(rest: &'a [u8]) -> Result<Self, UriError> {
+        let number_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let (number, params) = rest
+            .split_at_checked(number_end)
+            .ok_or(UriError("no number"))?;
+        let dialled = |&byte: &u8| byte.is_ascii_hexdigit() || b"+-.()*#".contains(&byte);
+        if number.is_empty() || !number.iter().all(dialled) {
+            return Err(UriError("malformed telephone number"));
+        }
+        Params::check(params).map_err(|error| UriError(error.0))?;
+        Ok(Self {
+            params,
+            ..Self::opaque(Scheme::Tel, number)
+        })
+    }
+
+    fn parse_sip(scheme: Scheme, rest: &'a [u8]) -> Result<Self, UriError> {
+        // No unescaped '@' may stand anywhere but after the user part, so the first one ends it.
+        let (userinfo, rest) = match lex::split_once(rest, b'@') {
+            Some((userinfo, rest)) => (Some(userinfo), rest),
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo.map(|text| (text, lex::split_once(text, b':'))) {
+            Some(([], _) | (_, Some(([], _)))) => return Err(UriError("empty user part")),
+            Some((_, Some((user, password)))) => (Some(user), Some(password)),
+            Some((user, None)) => (Some(user), None),
+            None => (None, None),
+        };
+        let (address, headers) = lex::split_once(rest, b'?').unwrap_or((rest, b""));
+        let host_end = memchr::memchr(b';', address).unwrap_or(address.len());
+        let (host, params) = address
+            .split_at_checked(host_end)
+            .ok_or(UriError("no host"))?;
+        let (host, port) =
+            HostRef::parse_with_port(host).ok_or(UriError("malformed host or port"))?;
+        Params::check(params).map_err(|error| UriError(error.0))?;
+        Ok(Self {
+            scheme,
+            user,
+            password,
+            host: Some(host),
+            port,
+            params,
+            headers,
+        })
+    }
+
+    fn into_uri(self) -> Uri {
+        Uri {
+            scheme: self.scheme,
+            user: self.user.map(lex::text),
+            password: self.password.map(lex::text),
+            host: self.host.map(HostRef::to_host),
+            port: self.port,
+            // Checked above.
+            params: Params::parse(self.params).unwrap_or_default(),
+            headers: lex::text(self.headers),
+        }
     }
 }
 

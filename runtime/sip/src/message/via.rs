@@ -1,6 +1,6 @@
 //! Via (RFC 3261, 18 and 20.42; RFC 3581).
 
-use super::host::Host;
+use super::host::{Host, HostRef};
 use super::lex;
 use super::params::Params;
 use std::fmt;
@@ -101,31 +101,23 @@ impl Via {
     /// Another protocol than SIP, or a malformed host, port or parameter. Empty parameters (`;;`) are refused: where
     /// they occur the response could not be trusted to find its way.
     pub fn parse(bytes: &[u8]) -> Result<Self, ViaError> {
-        let (name, rest) = lex::split_once(bytes, b'/').ok_or(ViaError("no protocol"))?;
-        let (version, rest) = lex::split_once(rest, b'/').ok_or(ViaError("no transport"))?;
-        if !lex::trim(name).eq_ignore_ascii_case(b"SIP") || lex::trim(version) != b"2.0" {
-            return Err(ViaError("the protocol is not SIP/2.0"));
-        }
-        let rest = lex::trim(rest);
-        let blank = rest
-            .iter()
-            .position(|&byte| lex::is_blank(byte))
-            .ok_or(ViaError("no host"))?;
-        let (transport, rest) = rest.split_at_checked(blank).ok_or(ViaError("no host"))?;
-        let transport = Transport::parse(transport).ok_or(ViaError("malformed transport"))?;
-        let host_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
-        let (host, params) = rest.split_at_checked(host_end).ok_or(ViaError("no host"))?;
-        let (host, port) = Host::parse_with_port(host).ok_or(ViaError("malformed host or port"))?;
-        if lex::Items::new(params, b';').skip(1).any(<[u8]>::is_empty) {
-            return Err(ViaError("empty parameter"));
-        }
-        let params = Params::parse(params).map_err(|error| ViaError(error.0))?;
-        Ok(Self {
+        let ViaRef {
             transport,
             host,
             port,
             params,
+        } = ViaRef::parse(bytes)?;
+        Ok(Self {
+            transport: Transport::parse(transport).ok_or(ViaError("malformed transport"))?,
+            host: host.to_host(),
+            port,
+            params: Params::parse(params).map_err(|error| ViaError(error.0))?,
         })
+    }
+
+    /// Would [`Via::parse`] read it?
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), ViaError> {
+        ViaRef::parse(bytes).map(drop)
     }
 
     /// The branch: the transaction's identifier (RFC 3261, 17.2.3). Senders of RFC 2543 may have none.
@@ -211,6 +203,44 @@ impl Via {
             ));
         }
         self.host.socket_address(self.port_or_default())
+    }
+}
+
+/// The parts of a Via as they stand in the header.
+struct ViaRef<'a> {
+    transport: &'a [u8],
+    host: HostRef<'a>,
+    port: Option<u16>,
+    params: &'a [u8],
+}
+
+impl<'a> ViaRef<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, ViaError> {
+        let (name, rest) = lex::split_once(bytes, b'/').ok_or(ViaError("no protocol"))?;
+        let (version, rest) = lex::split_once(rest, b'/').ok_or(ViaError("no transport"))?;
+        if !lex::trim(name).eq_ignore_ascii_case(b"SIP") || lex::trim(version) != b"2.0" {
+            return Err(ViaError("the protocol is not SIP/2.0"));
+        }
+        let rest = lex::trim(rest);
+        let blank = memchr::memchr2(b' ', b'\t', rest).ok_or(ViaError("no host"))?;
+        let (transport, rest) = rest.split_at_checked(blank).ok_or(ViaError("no host"))?;
+        if !lex::is_token(transport) {
+            return Err(ViaError("malformed transport"));
+        }
+        let host_end = memchr::memchr(b';', rest).unwrap_or(rest.len());
+        let (host, params) = rest.split_at_checked(host_end).ok_or(ViaError("no host"))?;
+        let (host, port) =
+            HostRef::parse_with_port(host).ok_or(ViaError("malformed host or port"))?;
+        if lex::Items::new(params, b';').skip(1).any(<[u8]>::is_empty) {
+            return Err(ViaError("empty parameter"));
+        }
+        Params::check(params).map_err(|error| ViaError(error.0))?;
+        Ok(Self {
+            transport,
+            host,
+            port,
+            params,
+        })
     }
 }
 

@@ -123,6 +123,10 @@ pub struct ServeArgs {
     /// How long calls in progress may go on after the first signal to end, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub grace: u64,
+    /// A file that is written, as JSON, once calls are taken: the addresses in use and the admin
+    /// token. For programs that start a server on ports of the system's choice (port 0).
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
 }
 
 /// Arguments of `vireo call`.

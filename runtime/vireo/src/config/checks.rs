@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Diagnostic;
+use super::routing::{flows_of, trunks_of};
 use super::text::{AdminListen, SipTransport};
 use super::types::Config;
 use super::validate::nearest;
@@ -220,25 +221,19 @@ impl Checks<'_> {
     fn routes(&mut self) {
         for (index, route) in self.config.routes.iter().enumerate() {
             let index = index.to_string();
-            if let Some(flow) = route
-                .flow()
-                .filter(|flow| !self.config.flows.contains_key(*flow))
-            {
-                let help = self.no_such_flow(flow);
-                self.report(
-                    &["routes", &index, "flow"],
-                    format!("there is no flow `{flow}`"),
-                    help,
-                );
+            for flow in flows_of(route) {
+                if !self.config.flows.contains_key(&flow.name) {
+                    let help = self.no_such_flow(&flow.name);
+                    let message = format!("there is no flow `{}`", flow.name);
+                    self.report(&in_route(&index, &flow.path), message, help);
+                }
             }
-            for trunk in route.trunks() {
-                if !self.config.trunks.contains_key(trunk) {
-                    let near = nearest(trunk, self.config.trunks.keys().map(String::as_str));
-                    self.report(
-                        &["routes", &index, "trunk"],
-                        format!("there is no trunk `{trunk}`"),
-                        suggestion(near, &format!("add [trunks.{trunk}]")),
-                    );
+            for trunk in trunks_of(route) {
+                if !self.config.trunks.contains_key(&trunk.name) {
+                    let near = nearest(&trunk.name, self.config.trunks.keys().map(String::as_str));
+                    let help = suggestion(near, &format!("add [trunks.{}]", trunk.name));
+                    let message = format!("there is no trunk `{}`", trunk.name);
+                    self.report(&in_route(&index, &trunk.path), message, help);
                 }
             }
         }
@@ -248,6 +243,13 @@ impl Checks<'_> {
         let near = nearest(flow, self.config.flows.keys().map(String::as_str));
         suggestion(near, &format!("add [flows.{flow}]"))
     }
+}
+
+fn in_route<'p>(index: &'p str, path: &'p [String]) -> Vec<&'p str> {
+    ["routes", index]
+        .into_iter()
+        .chain(path.iter().map(String::as_str))
+        .collect()
 }
 
 fn suggestion(near: Option<&str>, otherwise: &str) -> String {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::types::{Config, Trunk};
 
@@ -40,24 +41,49 @@ open_table!(
 );
 open_table!(CalendarConfig, "A set of days.");
 
-impl RouteConfig {
-    /// The flow that the route names.
-    #[must_use]
-    pub fn flow(&self) -> Option<&str> {
-        self.0.get("flow")?.as_str()
-    }
+/// A name that a route mentions, and the keys that lead to it: `["caller", "refused", "flow"]`.
+pub(super) struct Mention {
+    pub(super) path: Vec<String>,
+    pub(super) name: String,
+}
 
-    /// The trunks that the route names; none when it holds for all.
-    #[must_use]
-    pub fn trunks(&self) -> Vec<&str> {
-        match self.0.get("trunk") {
-            Some(toml::Value::String(name)) => vec![name],
-            Some(toml::Value::Array(names)) => {
-                names.iter().filter_map(toml::Value::as_str).collect()
+/// The flows that a route hands calls to.
+pub(super) fn flows_of(route: &RouteConfig) -> Vec<Mention> {
+    mentions(route, &[&["flow"], &["caller", "refused", "flow"]])
+}
+
+/// The trunks that a route is for; none when it is for all.
+pub(super) fn trunks_of(route: &RouteConfig) -> Vec<Mention> {
+    mentions(route, &[&["trunk"]])
+}
+
+/// Reads the names at these paths from a route as it is written: one text, or a list of them.
+fn mentions(route: &RouteConfig, paths: &[&[&str]]) -> Vec<Mention> {
+    // What came from TOML can be written as JSON.
+    let written = serde_json::to_value(route).unwrap_or_default();
+    let mut found = Vec::new();
+    for path in paths {
+        let value = path.iter().fold(&written, |value, key| &value[*key]);
+        let path: Vec<String> = path.iter().map(ToString::to_string).collect();
+        match value {
+            Value::String(name) => found.push(Mention {
+                path,
+                name: name.clone(),
+            }),
+            Value::Array(names) => {
+                for (index, name) in names.iter().enumerate() {
+                    let mut path = path.clone();
+                    path.push(index.to_string());
+                    found.extend(name.as_str().map(|name| Mention {
+                        path,
+                        name: name.to_owned(),
+                    }));
+                }
             }
-            _ => Vec::new(),
+            _ => {}
         }
     }
+    found
 }
 
 /// What routing is compiled from.

@@ -59,7 +59,7 @@ flow = "demo"
 parameters = { region = "north" }
 
 [calendars.holidays]
-dates = ["2026-10-01"]
+holidays = ["2026-10-01"]
 "#;
 
 #[test]
@@ -255,6 +255,14 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
     (
         "[flows.a]\n[[routes]]\nflow = \"a\"\ntrunk = \"x\"\n",
         "there is no trunk `x`",
+    ),
+    (
+        "[flows.a]\n[trunks.b]\npeers = [\"::1\"]\n[[routes]]\nflow = \"a\"\ntrunk = [\"b\", \"x\"]\n",
+        "there is no trunk `x`\n --> vireo.toml:6:15",
+    ),
+    (
+        "[flows.a]\n[[routes]]\nflow = \"a\"\ncaller = { deny = [\"1\"], refused = { flow = \"b\" } }\n",
+        "there is no flow `b`\n --> vireo.toml:4:45",
     ),
 ];
 

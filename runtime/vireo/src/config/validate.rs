@@ -427,7 +427,8 @@ pub(super) fn nearest<'n>(given: &str, known: impl Iterator<Item = &'n str>) -> 
             let lower = name.to_lowercase();
             let wrong = strsim::damerau_levenshtein(&given, &lower);
             let alike = strsim::jaro_winkler(&given, &lower);
-            let near = wrong <= (lower.chars().count() / 3).max(1) || alike >= ALIKE;
+            let letters = lower.chars().count();
+            let near = (wrong < letters && wrong <= (letters / 3).max(1)) || alike >= ALIKE;
             near.then_some((wrong, name))
         })
         .min()

@@ -75,8 +75,6 @@ codes! {
     CodeUnknown = "VR0014",
     /// The log filter is not understood.
     LogFilter = "VR0015",
-    /// This build of the program lacks the part that the command needs.
-    NotInThisBuild = "VR0016",
     /// The admin API got no token, or a wrong one.
     Unauthorised = "VR0100",
     /// The admin API has no such path.
@@ -113,6 +111,14 @@ codes! {
     AdminListen = "VR0150",
     /// The token file of the admin API is unusable.
     TokenFile = "VR0151",
+    /// A SIP socket cannot be opened.
+    SipListen = "VR0152",
+    /// The flow engine, the media engine, the recorder or the prompts cannot start.
+    EngineStart = "VR0153",
+    /// A call could not be placed or carried through.
+    CallFailed = "VR0160",
+    /// `vireo demo` heard something other than what the flow was meant to say.
+    DemoFailed = "VR0161",
 }
 
 impl Code {

@@ -13,9 +13,9 @@ use vireo_call::settings::{FlowSettings, InbandDtmf, MediaSettings, RecordingSet
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{Grants, HostConfig, Limits};
 use vireo_rtp::{EngineConfig, JitterConfig, Realtime};
-use vireo_sip::{
-    AssertedIdentity, Destination, EndpointLimits, Listen, Peer, Protocol, StackConfig, Trunk, Trunks, UnknownPeer,
-};
+use vireo_sip::stack::StackConfig;
+use vireo_sip::transport::{Listen, Protocol};
+use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, UnknownPeer};
 use vireo_store::SledStore;
 
 use super::ServeError;
@@ -34,15 +34,16 @@ pub(super) struct Built {
 
 pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
     let time_zone = config.server.time_zone.zone();
-    let mut engine = EngineConfig::new(config.media.address, config.media.ports.0.clone());
-    if let Some(threads) = config.media.threads {
-        engine.threads = threads.into();
-    }
-    engine.realtime = match config.media.realtime {
-        config::Realtime::Try => Realtime::Try,
-        config::Realtime::Off => Realtime::Off,
+    let engine = EngineConfig {
+        threads: config.media.threads.map_or_else(media_threads, usize::from),
+        address: config.media.address,
+        ports: config.media.ports.0.clone(),
+        realtime: match config.media.realtime {
+            config::Realtime::Try => Realtime::Try,
+            config::Realtime::Off => Realtime::Off,
+        },
+        max_streams: config.sip.max_calls as usize,
     };
-    engine.max_streams = config.sip.max_calls as usize;
     let memory_mib = (config.flows.values())
         .map(|flow| flow.limits.over(&config.limits).memory_mib)
         .fold(config.limits.memory_mib, u32::max);
@@ -51,10 +52,15 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
         time_zone,
         host: HostConfig { max_calls: config.sip.max_calls, memory_bytes: (memory_mib as usize) << 20 },
         engine,
-        prompts: LibraryConfig::new(&config.prompts.directory, &config.prompts.default_language),
+        prompts: LibraryConfig { default_language: config.prompts.default_language.clone(), ..LibraryConfig::new(&config.prompts.directory) },
         recordings: config.recordings.directory.clone(),
         data: config.server.data_directory.clone(),
     })
+}
+
+/// One core is left to signalling and flows, where there is more than one.
+fn media_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 /// Opens the store and starts the engines; blocks.
@@ -107,18 +113,20 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
     })
 }
 
+/// What a flow is granted, in the host's terms.
+pub(crate) fn grants(name: &str, flow: &config::Flow) -> Grants {
+    Grants {
+        kv: flow.grants.kv.namespace(name),
+        http: flow.grants.http.clone(),
+        secrets: flow.grants.secrets.clone(),
+    }
+}
+
 fn flow_settings(config: &Config, name: &str, flow: &config::Flow) -> Result<FlowSettings, ServeError> {
     let limits = flow.limits.over(&config.limits);
-    let mut secrets = std::collections::BTreeMap::new();
-    for (key, source) in &flow.secrets {
-        secrets.insert(key.clone(), SecretValue::new(source.read()?.expose().to_owned()));
-    }
+    let secrets = flow.read_secrets().map_err(ServeError::Secrets)?;
     Ok(FlowSettings {
-        grants: Arc::new(Grants {
-            kv: flow.grants.kv.namespace(name),
-            http: flow.grants.http.clone(),
-            secrets: flow.grants.secrets.clone(),
-        }),
+        grants: Arc::new(grants(name, flow)),
         limits: Limits {
             memory_bytes: (limits.memory_mib as usize) << 20,
             cpu_ms_between_calls: limits.cpu_ms,
@@ -128,7 +136,10 @@ fn flow_settings(config: &Config, name: &str, flow: &config::Flow) -> Result<Flo
         },
         longest: Duration::from_secs(limits.call_duration_s.into()),
         settings: flow.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        secrets,
+        secrets: secrets
+            .into_iter()
+            .map(|(name, secret)| (name, SecretValue::new(secret.expose().to_owned())))
+            .collect(),
         fallback: flow.fallback.clone(),
     })
 }
@@ -144,7 +155,7 @@ fn routes(config: &Config) -> Result<Routes, ServeError> {
     let routing = RoutesConfig {
         routes: config.routes.clone(),
         calendars: config.calendars.clone(),
-        time_zone: Some(config.server.time_zone.name().to_owned()),
+        time_zone: Some(config.server.time_zone.to_string()),
         language: Some(config.prompts.default_language.clone()),
         ..RoutesConfig::default()
     };
@@ -177,7 +188,7 @@ fn normalizers(config: &Config) -> Result<HashMap<String, Normalizer>, ServeErro
 
 pub(super) fn trunks(config: &Config) -> Result<Trunks, ServeError> {
     let trunks = config.trunks.iter().map(|(name, trunk)| Trunk {
-        peers: trunk.peers.iter().map(|peer| Peer::from(peer.network())).collect(),
+        peers: trunk.peers.iter().map(|peer| Peer::from(peer.0)).collect(),
         destination: trunk.destination.as_ref().map(|address| Destination {
             protocol: protocol(address.transport),
             address: address.address,
@@ -199,11 +210,11 @@ pub(super) fn trunks(config: &Config) -> Result<Trunks, ServeError> {
 
 pub(super) fn stack(config: &Config) -> Result<StackConfig, ServeError> {
     let listen = (config.sip.listen.iter())
-        .map(|address| Listen { protocol: protocol(address.transport), address: address.address })
+        .map(|address| Listen { protocol: protocol(address.transport), address: address.address }.into())
         .collect();
     let mut stack = StackConfig::new(listen, trunks(config)?);
-    stack.user_agent.clone_from(&config.sip.user_agent);
-    stack.limits = EndpointLimits { max_calls: config.sip.max_calls as usize, ..EndpointLimits::default() };
+    stack.endpoint.user_agent.clone_from(&config.sip.user_agent);
+    stack.endpoint.limits.max_calls = config.sip.max_calls as usize;
     Ok(stack)
 }
 

@@ -1,7 +1,8 @@
 //! The server's metrics.
 
 use vireo_call::Runtime;
-use vireo_sip::{Counters, Stack};
+use vireo_sip::endpoint::Counters;
+use vireo_sip::stack::Stack;
 
 use crate::admin::{Metric, MetricKind};
 
@@ -23,7 +24,6 @@ pub(super) fn counts(sip: &Counters) -> Vec<(&'static str, u64)> {
 /// All of them.
 pub(super) fn all(runtime: &Runtime, stack: &Stack) -> Vec<Metric> {
     let mut metrics = sip(&stack.counters());
-    metrics.extend(trunks(stack));
     metrics.extend(media(runtime));
     metrics.extend(flows(runtime));
     metrics
@@ -69,13 +69,6 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         Metric::counter("vireo_sip_never_acknowledged_total", "200 that no ACK came for.", sip.never_acknowledged),
         refusals,
     ]
-}
-
-fn trunks(stack: &Stack) -> Vec<Metric> {
-    let calls = Metric::of(MetricKind::Gauge, "vireo_trunk_calls", "Calls of each trunk.");
-    let calls = (stack.trunk_loads().into_iter())
-        .fold(calls, |metric, load| metric.sample(vec![("trunk", load.name)], load.calls.into()));
-    vec![calls]
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {

@@ -13,11 +13,13 @@ use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use vireo_call::Runtime;
-use vireo_sip::{Protocol, Stack};
+use vireo_sip::stack::{Stack, StackError};
+use vireo_sip::transport::Protocol;
 
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
+pub(crate) use build::grants;
 use operations::LiveOperations;
 
 /// What `vireo serve` is told beside its configuration.
@@ -25,6 +27,9 @@ use operations::LiveOperations;
 pub struct Options {
     /// The configuration file.
     pub config: PathBuf,
+    /// Calls get so long to end by themselves when the server is told to end; a second signal ends
+    /// them at once.
+    pub grace: Duration,
     /// A file that is written, as JSON, when the server takes calls: its addresses and its token.
     pub ready_file: Option<PathBuf>,
 }
@@ -36,9 +41,9 @@ pub enum ServeError {
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// A secret cannot be read.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
+    /// Secrets that cannot be read.
+    #[error("{}", lines(.0))]
+    Secrets(Vec<SecretError>),
     /// The routes, all errors.
     #[error("the routes cannot be used:\n{0}")]
     Routes(String),
@@ -56,10 +61,10 @@ pub enum ServeError {
     Runtime(#[from] vireo_call::StartError),
     /// The SIP sockets.
     #[error(transparent)]
-    Sip(#[from] vireo_sip::StackError),
+    Sip(#[from] StackError),
     /// Trunks that contradict each other.
     #[error("the trunks cannot be used: {0}")]
-    Trunks(#[from] vireo_sip::TrunkError),
+    Trunks(#[from] vireo_sip::trunk::TrunkError),
     /// A system call.
     #[error("{what}: {source}")]
     System {
@@ -74,7 +79,7 @@ impl Coded for ServeError {
     fn code(&self) -> Code {
         match self {
             ServeError::Config(error) => error.code(),
-            ServeError::Secret(_) => Code::SecretUnreadable,
+            ServeError::Secrets(_) => Code::SecretUnreadable,
             ServeError::Routes(_) | ServeError::Trunks(_) => Code::ConfigContradiction,
             ServeError::Admin(error) => error.code(),
             ServeError::Token(error) => error.code(),
@@ -89,9 +94,12 @@ impl Coded for ServeError {
     }
 }
 
-/// Calls get so long to end by themselves when the server is told to end; a second signal ends
-/// them at once.
-const GRACE: Duration = Duration::from_secs(30);
+fn lines(errors: &[SecretError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// How long peers get to answer the last BYEs.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Ready<'a> {
@@ -109,21 +117,22 @@ struct Ready<'a> {
 pub async fn run(options: Options) -> Result<(), ServeError> {
     let config = Config::load(&options.config)?;
     let built = build::build(&config)?;
-    let token = Token::load_or_create(&config.token_file())?;
+    let token = Token::read_or_create(&config.token_file())?;
     let admin = AdminServer::bind(&config.admin.listen).await?;
     let zone = built.time_zone.clone();
     let runtime = tokio::task::spawn_blocking(move || build::start(built))
         .await
         .map_err(|error| system("starting", std::io::Error::other(error)))??;
     let (stack, incoming) = Stack::start(build::stack(&config)?).await?;
+    let stack = Arc::new(stack);
     let calls = tokio::spawn(Arc::clone(&runtime).serve(incoming));
     let (stop, stopped) = watch::channel(());
-    let operations = Arc::new(LiveOperations::new(Arc::clone(&runtime), stack.clone(), config, options.config.clone()));
+    let operations = Arc::new(LiveOperations::new(Arc::clone(&runtime), Arc::clone(&stack), config, options.config.clone()));
     let admin_address = admin.local_address();
     let api = tokio::spawn(serve_admin(admin, Arc::clone(&operations) as Arc<dyn Operations>, token.clone(), zone, stopped));
     announce(&options, &stack, admin_address, token.expose())?;
-    wait_for_end(&operations, &runtime, &stack).await;
-    stack.shutdown().await;
+    wait_for_end(&operations, &runtime, &stack, options.grace).await;
+    stack.shutdown(LAST_ANSWERS).await;
     if calls.await.is_err() {
         tracing::error!("the task that takes calls died");
     }
@@ -156,9 +165,9 @@ fn system(what: &str, source: std::io::Error) -> ServeError {
 
 fn announce(options: &Options, stack: &Stack, admin: Option<SocketAddr>, token: &str) -> Result<(), ServeError> {
     let local = stack.local_addresses();
-    let of = |protocol: Protocol| local.iter().find(|address| address.protocol == protocol).map(|address| address.bound);
-    for address in &local {
-        tracing::info!("SIP listens on {}:{}", protocol_name(address.protocol), address.bound);
+    let of = |protocol| local.iter().find(|listen| listen.protocol == protocol).map(|listen| listen.address);
+    for listen in local {
+        tracing::info!("SIP listens on {}:{}", listen.protocol, listen.address);
     }
     if let Some(admin) = admin {
         tracing::info!("the admin API listens on http://{admin}");
@@ -181,16 +190,9 @@ fn write_whole(file: &Path, ready: &Ready<'_>) -> std::io::Result<()> {
     std::fs::rename(part, file)
 }
 
-pub(crate) fn protocol_name(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Udp => "udp",
-        Protocol::Tcp => "tcp",
-    }
-}
-
 /// Serves until a signal says to end: then takes no new call and lets those that are up end.
 /// SIGHUP reads the configuration again.
-async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &Stack) {
+async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &Stack, grace: Duration) {
     let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
@@ -211,10 +213,10 @@ async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &St
     stack.drain();
     let calls = runtime.live().len();
     if calls > 0 {
-        tracing::info!(calls, "ending when the calls have ended, in {} s at the latest; once more: at once", GRACE.as_secs());
+        tracing::info!(calls, "ending when the calls have ended, in {} s at the latest; once more: at once", grace.as_secs());
     }
     tokio::select! {
-        () = runtime.shutdown(GRACE) => {}
+        () = runtime.shutdown(grace) => {}
         () = again(&mut term, &mut int) => runtime.shutdown(Duration::ZERO).await,
     }
 }

@@ -7,24 +7,24 @@ use std::time::Instant;
 use axum::body::Bytes;
 use vireo_call::route::{Action, Query as RouteQuery};
 use vireo_call::{Command, DeployError, Deployed, Runtime};
-use vireo_host::{ComponentError, Problem};
-use vireo_sip::Stack;
+use vireo_sip::stack::Stack;
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::deployments::DeployError as StoreDeployError;
 use vireo_store::journal::Entry;
 
-use super::{ServeError, build, metrics, protocol_name};
+use super::{ServeError, build, metrics};
 use crate::admin::{
-    Admission, ComponentProblem, Counter, DeployReport, DeploymentChange, FlowStatus, Import, InspectionReport,
+    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
     LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation, RouteQuestion,
     RouteStep, Serving, Status, Upload, VersionCalls,
 };
+use crate::check;
 use crate::config::Config;
 
 /// The running server, as the admin API sees it.
 pub(super) struct LiveOperations {
     runtime: Arc<Runtime>,
-    stack: Stack,
+    stack: Arc<Stack>,
     config: Mutex<Config>,
     file: PathBuf,
     started_ms: u64,
@@ -40,7 +40,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl LiveOperations {
-    pub(super) fn new(runtime: Arc<Runtime>, stack: Stack, config: Config, file: PathBuf) -> Self {
+    pub(super) fn new(runtime: Arc<Runtime>, stack: Arc<Stack>, config: Config, file: PathBuf) -> Self {
         Self {
             runtime,
             stack,
@@ -112,7 +112,7 @@ impl LiveOperations {
             calls: u32::try_from(self.runtime.live().len()).unwrap_or(u32::MAX),
             max_calls: config.sip.max_calls,
             sip: (self.stack.local_addresses().iter())
-                .map(|address| format!("{}:{}", protocol_name(address.protocol), address.bound))
+                .map(|listen| format!("{}:{}", listen.protocol, listen.address))
                 .collect(),
             warnings: self.warnings(),
             counters: metrics::counts(&counters)
@@ -207,34 +207,12 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
     report
 }
 
-fn component_error(error: ComponentError) -> OperationError {
-    match error {
-        ComponentError::Problems(problems) => {
-            OperationError::ComponentRefused(problems.into_iter().map(problem).collect())
-        }
-        other => OperationError::ComponentRefused(vec![ComponentProblem {
-            what: other.to_string(),
-            advice: "build it with scripts/build-flow.sh, or look at it with `vireo check`".to_owned(),
-        }]),
-    }
-}
-
-fn problem(problem: Problem) -> ComponentProblem {
-    ComponentProblem { what: problem.what, advice: problem.advice }
-}
-
 fn deploy_error(error: DeployError) -> OperationError {
     match error {
-        DeployError::Component(error) => component_error(error),
-        DeployError::Grants { missing, .. } => OperationError::ComponentRefused(
-            missing
-                .into_iter()
-                .map(|grant| ComponentProblem {
-                    what: format!("it uses {}, and the flow is not granted {}", grant.needed_by, grant.grant),
-                    advice: grant.advice,
-                })
-                .collect(),
-        ),
+        DeployError::Component(error) => OperationError::ComponentRefused(check::problems(error)),
+        DeployError::Grants { missing, .. } => {
+            OperationError::ComponentRefused(missing.into_iter().map(check::missing_grant).collect())
+        }
         DeployError::UnknownFlow(flow) => OperationError::FlowUnknown(flow),
         DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => OperationError::NothingToRollBack(flow),
         DeployError::Store(StoreDeployError::Conflict { flow, .. }) => OperationError::DeploymentChanged(flow),
@@ -314,7 +292,7 @@ impl Operations for LiveOperations {
     fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport> {
         Box::pin(async move {
             let inspection = self.runtime.inspect(wasm.to_vec()).await.map_err(deploy_error)?;
-            Ok(crate::check::report(inspection))
+            Ok(check::report(inspection))
         })
     }
 
@@ -385,13 +363,4 @@ impl Operations for LiveOperations {
     fn metrics(&self) -> Vec<Metric> {
         metrics::all(&self.runtime, &self.stack)
     }
-}
-
-/// What a component imports, for people.
-pub(crate) fn imports(inspection: &vireo_host::Inspection) -> Vec<Import> {
-    inspection
-        .imports
-        .iter()
-        .map(|import| Import { interface: import.interface.clone(), functions: import.functions.clone() })
-        .collect()
 }
