@@ -257,7 +257,11 @@ impl Stack {
         let (reply, left) = oneshot::channel();
         self.command(Command::Shutdown { patience, reply });
         let left = left.await.unwrap_or_default();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(task) = task {
             // It ends right after its answer; a panic in it has been reported by the runtime.
             let _ = task.await;
