@@ -6,26 +6,32 @@ use crate::outcome::{Frame, Outcome, Trap, TrapKind};
 use crate::state::{State, Stop};
 
 /// What the end of a run by an error means.
-pub(crate) fn outcome(error: wasmtime::Error, state: &State) -> Outcome {
-    let backtrace = error
-        .downcast_ref::<WasmBacktrace>()
-        .map(frames)
-        .unwrap_or_default();
+pub(crate) fn outcome(error: &wasmtime::Error, state: &State) -> Outcome {
     let (kind, message) = if let Some(stop) = error.downcast_ref::<Stop>() {
         (kind_of_stop(stop), stop.to_string())
     } else if let Some(trap) = error.downcast_ref::<WasmTrap>() {
         describe(*trap, state)
-    } else if backtrace.is_empty() {
-        // The flow had not begun: the system refused memory for its instance.
-        return Outcome::NotStarted(format!("{error:#}"));
     } else {
-        (TrapKind::Other, format!("{:#}", error.root_cause()))
+        (TrapKind::Other, error.root_cause().to_string())
     };
+    let backtrace = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(frames)
+        .unwrap_or_default();
     Outcome::Trapped(Trap {
         kind,
         message,
         backtrace,
     })
+}
+
+/// As `outcome`, for an instance that could not be made: its own start function or memory may be
+/// the reason, or the system.
+pub(crate) fn before_start(error: &wasmtime::Error, state: &State) -> Outcome {
+    match error.is::<Stop>() || error.is::<WasmTrap>() {
+        true => outcome(error, state),
+        false => Outcome::NotStarted(format!("{error:#}")),
+    }
 }
 
 fn kind_of_stop(stop: &Stop) -> TrapKind {

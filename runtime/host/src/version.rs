@@ -96,12 +96,12 @@ impl Version {
                 "all {} flow instances are in use ({error}); raise the limit on calls",
                 self.shared.config.max_calls
             )),
-            Err(error) => trap::outcome(error, store.data()),
+            Err(error) => trap::before_start(&error, store.data()),
             Ok(flow) => match flow.call_run(&mut store).await {
                 Ok(Ok(())) => Outcome::Completed,
                 Ok(Err(Error::HungUp)) => Outcome::HungUp,
                 Ok(Err(error)) => Outcome::Failed(error),
-                Err(error) => trap::outcome(error, store.data()),
+                Err(error) => trap::outcome(&error, store.data()),
             },
         };
         let (control, usage) = store.into_data().finish();

@@ -199,8 +199,8 @@ fn an_inspection_can_be_sent() {
     );
 }
 
-/// A component whose `run` returns at once, without an error, and that has `more`.
-fn run_with(more: &str) -> String {
+/// A component whose `run` returns a pointer to zeros (no error), and that has `more`.
+pub fn run_with(more: &str) -> String {
     format!(
         r#"(component
             {more}

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use vireo_host::{Limits, Outcome, Trap, TrapKind};
 
-use crate::script::{Script, run, run_limited};
+use crate::script::{Script, all_grants, host, run, run_limited};
 
 async fn trap(script: Script, limits: Limits) -> Trap {
     let (outcome, ..) = run_limited(script, limits).await;
@@ -154,6 +154,41 @@ async fn a_wild_pointer_hits_the_flow_alone() {
         "{}",
         trap.message
     );
+}
+
+#[tokio::test]
+async fn a_result_that_is_none_is_the_flows_mistake() {
+    // `run` points at a result whose discriminant is 7: a broken language binding.
+    let text = crate::inspection::run_with("").replace("i32.const 16", "i32.const 8");
+    let text = text.replace(
+        r#"(memory (export "memory") 1)"#,
+        r#"(memory (export "memory") 1) (data (i32.const 8) "\07")"#,
+    );
+    let broken = host().compile(&wat::parse_str(text).unwrap()).unwrap();
+    let (outcome, ..) = broken
+        .run(Script::default(), all_grants(), Limits::default())
+        .await;
+    let Outcome::Trapped(trap) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(trap.kind, TrapKind::Other, "{trap}");
+}
+
+#[tokio::test]
+async fn a_loop_in_the_start_function_is_ended_too() {
+    let text = crate::inspection::run_with(
+        "(core module $s (func $f (loop (br 0))) (start $f)) (core instance (instantiate $s))",
+    );
+    let spins = host().compile(&wat::parse_str(text).unwrap()).unwrap();
+    let limits = Limits {
+        cpu_ms_between_calls: 50,
+        ..Limits::default()
+    };
+    let (outcome, ..) = spins.run(Script::default(), all_grants(), limits).await;
+    let Outcome::Trapped(trap) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(trap.kind, TrapKind::CpuLimit, "{trap}");
 }
 
 #[tokio::test]
