@@ -44,7 +44,7 @@ pub struct Limits {
     /// Calls at the same time, both directions. One more gets 503 with Retry-After.
     pub max_calls: usize,
     /// Server transactions at the same time; finished ones stay for 32 s (timers H, J and L). Tables are made this
-    /// large at the start (48 bytes an entry, up to a million entries), so that no growing table ever stalls a call.
+    /// large at the start (240 bytes an entry, up to a million entries), so that no growing table ever stalls a call.
     pub max_transactions: usize,
     /// 2xx that wait for their ACK. One more call gets 503 with Retry-After: bounds the memory of an INVITE flood.
     pub max_unacknowledged: usize,

@@ -296,7 +296,6 @@ impl Endpoint {
             return self.end_fork(id, delivery, response, tag, now);
         };
         leg.dialog = dialog;
-        leg.path = delivery.path;
         if cancelled {
             // The CANCEL came too late (RFC 3261 section 9.1).
             self.acknowledge(id, cseq.number, None);

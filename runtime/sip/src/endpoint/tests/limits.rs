@@ -20,6 +20,15 @@ fn with_trunk(trunk: Trunk) -> Probe {
 }
 
 #[test]
+fn a_transaction_is_no_larger_than_the_limits_say() {
+    let size = size_of::<(crate::endpoint::keys::Key, crate::endpoint::layer::Server)>();
+    assert!(
+        size <= 240,
+        "{size}: correct the documentation of Limits::max_transactions"
+    );
+}
+
+#[test]
 fn a_trunk_has_no_more_calls_than_it_may() {
     let mut probe = with_trunk(Trunk {
         max_calls: Some(2),
