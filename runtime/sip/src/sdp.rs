@@ -231,49 +231,57 @@ impl Session {
             if count >= MAX_LINES {
                 return Err(SdpError::TooLong);
             }
-            let Some((letter, value)) = split_line(line) else {
-                continue;
-            };
-            let malformed = SdpError::Malformed(letter, number + 1);
-            match letter {
-                'o' => session.origin = Some(Origin::parse(value).ok_or(malformed)?),
-                's' if session.media.is_empty() => session.name = value.to_owned(),
-                't' if !has_timing => {
+            match split_line(line) {
+                Some(('t', value)) if !has_timing => {
                     session.timing = value.to_owned();
                     has_timing = true;
                 }
-                'm' => {
-                    if session.media.len() >= MAX_MEDIA {
-                        return Err(SdpError::TooLong);
-                    }
-                    session.media.push(Media::parse(value).ok_or(malformed)?);
+                Some((letter, value)) => {
+                    session.take_line(letter, value, SdpError::Malformed(letter, number + 1))?;
                 }
-                'c' => {
-                    let connection = Connection::parse(value).ok_or(malformed)?;
-                    let place = match session.media.last_mut() {
-                        Some(media) => &mut media.connection,
-                        None => &mut session.connection,
-                    };
-                    // Further ones would be layers of multicast.
-                    place.get_or_insert(connection);
-                }
-                'a' => {
-                    let attribute = match value.split_once(':') {
-                        Some((name, value)) => Attribute::new(name.trim(), value.trim()),
-                        None => Attribute::flag(value.trim()),
-                    };
-                    match session.media.last_mut() {
-                        Some(media) => media.attributes.push(attribute),
-                        None => session.attributes.push(attribute),
-                    }
-                }
-                _ => match session.media.last_mut() {
-                    Some(media) => media.other.push((letter, value.to_owned())),
-                    None => session.other.push((letter, value.to_owned())),
-                },
+                None => {}
             }
         }
         Ok(session)
+    }
+
+    /// Takes one line in, which belongs to the last media description when there is one.
+    fn take_line(
+        &mut self,
+        letter: char,
+        value: &str,
+        malformed: SdpError,
+    ) -> Result<(), SdpError> {
+        match letter {
+            'o' => self.origin = Some(Origin::parse(value).ok_or(malformed)?),
+            's' if self.media.is_empty() => self.name = value.to_owned(),
+            'm' if self.media.len() >= MAX_MEDIA => return Err(SdpError::TooLong),
+            'm' => self.media.push(Media::parse(value).ok_or(malformed)?),
+            'c' => {
+                let connection = Connection::parse(value).ok_or(malformed)?;
+                let place = match self.media.last_mut() {
+                    Some(media) => &mut media.connection,
+                    None => &mut self.connection,
+                };
+                // Further ones would be layers of multicast.
+                place.get_or_insert(connection);
+            }
+            'a' => {
+                let attribute = match value.split_once(':') {
+                    Some((name, value)) => Attribute::new(name.trim(), value.trim()),
+                    None => Attribute::flag(value.trim()),
+                };
+                match self.media.last_mut() {
+                    Some(media) => media.attributes.push(attribute),
+                    None => self.attributes.push(attribute),
+                }
+            }
+            _ => match self.media.last_mut() {
+                Some(media) => media.other.push((letter, value.to_owned())),
+                None => self.other.push((letter, value.to_owned())),
+            },
+        }
+        Ok(())
     }
 }
 

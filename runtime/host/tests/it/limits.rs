@@ -70,7 +70,7 @@ async fn a_loop_is_ended_by_its_cpu_time() {
         "it computed for more than 100 ms without calling the host"
     );
     assert!(names(&trap).contains("probe::spin\n"), "{}", names(&trap));
-    assert!((100_000..200_000).contains(&usage.cpu_us), "{usage:?}");
+    assert!((100_000..500_000).contains(&usage.cpu_us), "{usage:?}");
 }
 
 #[tokio::test]

@@ -173,9 +173,6 @@ pub enum Codec {
     /// G.711 A-law (RFC 3551, 4.5.14).
     #[serde(rename = "PCMA")]
     Pcma,
-    /// G.722 at 64 kbit/s (RFC 3551, 4.5.2).
-    #[serde(rename = "G722")]
-    G722,
 }
 
 impl Codec {
@@ -185,7 +182,6 @@ impl Codec {
         match self {
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
-            Codec::G722 => "G722",
         }
     }
 }

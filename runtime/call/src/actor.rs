@@ -1,0 +1,720 @@
+//! The task that owns a call: it carries out what the state machine decides.
+//!
+//! The actor *is* the flow's [`Control`]: while the flow waits in a verb, the actor turns SIP and
+//! media events into machine inputs and the machine's actions into SIP and media commands. So a
+//! call is one task, with no lock and no queue between the flow and its call.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use vireo_audio::Codec;
+use vireo_audio::recorder::{Finished, Layout, Spec as TrackSpec};
+use vireo_host::contract::{Error, Event, Info};
+use vireo_host::{Answer, Control, Reply, Request, Secret};
+use vireo_rtp::{MediaEvent, Play, RecordLimits, RecordSlot, RecordStart, Stream, StreamStats};
+use vireo_sip::offer_answer::{Direction, Negotiation};
+use vireo_sip::endpoint::{EndedBy, Incoming, LegError, LegEvent, Rejection};
+use vireo_sip::message::Reason;
+use vireo_sip::stack::Leg;
+use vireo_store::cdr;
+
+use crate::journal::CallJournal;
+use crate::live::{Command, Registration};
+use crate::machine::{Action, Machine, Offer, Progress, RecordEnd, Verb};
+use crate::prompts::{self, Lookup, Missing, Played};
+use crate::{media_map, verbs};
+use crate::settings::{FlowSettings, Settings};
+use crate::shared::Shared;
+
+/// How the wire side of a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WireEnd {
+    pub by: EndedBy,
+    pub reason: Option<String>,
+}
+
+/// A recording whose file is complete.
+#[derive(Debug, Clone)]
+pub(crate) struct RecordingFile {
+    pub slot: RecordSlot,
+    pub id: String,
+    pub path: PathBuf,
+    pub duration_ms: u32,
+    pub failed: Option<String>,
+}
+
+/// What is needed to make an [`Actor`].
+pub(crate) struct Parts {
+    pub shared: Arc<Shared>,
+    pub settings: Arc<Settings>,
+    pub info: Info,
+    pub invite: Box<Incoming>,
+    pub leg: Leg,
+    pub stream: Stream,
+    pub media_events: mpsc::Receiver<MediaEvent>,
+    pub negotiation: Negotiation,
+    /// The SDP answer, when the INVITE carried an offer.
+    pub sdp_answer: Option<Vec<u8>>,
+    pub registration: Registration,
+    pub commands: mpsc::Receiver<Command>,
+    pub journal: CallJournal,
+    pub started: Instant,
+}
+
+/// A call on its way.
+pub(crate) struct Actor {
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    flow: FlowSettings,
+    info: Info,
+    invite: Box<Incoming>,
+    leg: Leg,
+    stream: Option<Stream>,
+    media_events: mpsc::Receiver<MediaEvent>,
+    negotiation: Negotiation,
+    sdp_answer: Option<Vec<u8>>,
+    held: bool,
+    machine: Machine,
+    registration: Registration,
+    commands: mpsc::Receiver<Command>,
+    pub(crate) journal: CallJournal,
+    started: Instant,
+    answered: Option<Duration>,
+    wire_end: Option<WireEnd>,
+    final_status: Option<u16>,
+    ended: Option<Duration>,
+    ending_note: Option<(cdr::Outcome, cdr::EndedBy)>,
+    finished: mpsc::Receiver<Finished>,
+    finished_sender: mpsc::Sender<Finished>,
+    ending: HashMap<String, (RecordSlot, u32, RecordEnd)>,
+    files: Vec<RecordingFile>,
+    played: Played,
+    stats: Option<Box<StreamStats>>,
+}
+
+/// After the call is over a flow may still store and report what it learned, for so long.
+const AFTER_CALL: Duration = Duration::from_secs(60);
+
+/// How long the end of a call waits for the media thread and the recorder to hand in their last.
+const MEDIA_CLOSE: Duration = Duration::from_secs(5);
+
+impl Actor {
+    pub fn new(parts: Parts) -> Self {
+        let (finished_sender, finished) = mpsc::channel(8);
+        let offer = if parts.sdp_answer.is_some() { Offer::InInvite } else { Offer::Late };
+        let machine = Machine::new(parts.info.call_id.clone(), offer);
+        let mut actor = Self {
+            shared: parts.shared,
+            flow: parts.settings.flows.get(&parts.info.flow).cloned().unwrap_or_default(),
+            settings: parts.settings,
+            info: parts.info,
+            invite: parts.invite,
+            leg: parts.leg,
+            stream: Some(parts.stream),
+            media_events: parts.media_events,
+            negotiation: parts.negotiation,
+            sdp_answer: parts.sdp_answer,
+            held: false,
+            machine,
+            registration: parts.registration,
+            commands: parts.commands,
+            journal: parts.journal,
+            started: parts.started,
+            answered: None,
+            wire_end: None,
+            final_status: None,
+            ended: None,
+            ending_note: None,
+            finished,
+            finished_sender,
+            ending: HashMap::new(),
+            files: Vec::new(),
+            played: Played::new(),
+            stats: None,
+        };
+        actor.note(
+            "invite",
+            json!({
+                "trunk": actor.info.trunk, "source": actor.invite.source.to_string(), "caller": actor.info.caller,
+                "called": actor.info.called, "sip_call_id": actor.invite.call_id,
+            }),
+        );
+        actor.note("route", json!({ "route": actor.info.route, "flow": actor.info.flow, "version": actor.info.version }));
+        actor
+    }
+
+    /// Time since the INVITE.
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.machine.progress() == Progress::Over
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.machine.is_up()
+    }
+
+    /// Another flow takes the call over.
+    pub fn hand_over(&mut self, flow: &str, version: &str) {
+        self.info.flow = flow.to_owned();
+        self.info.version = version.to_owned();
+        self.flow = self.settings.flows.get(flow).cloned().unwrap_or_default();
+        self.registration.update(|call| {
+            call.flow = flow.to_owned();
+            call.version = version.to_owned();
+        });
+    }
+
+    /// A line of the timeline that is no verb of the flow.
+    pub fn note(&mut self, name: &'static str, detail: Value) {
+        let now = self.now();
+        self.journal.event(now, name, detail);
+    }
+
+    /// Performs a verb on behalf of the runtime: it is not an entry that a replay would ask for.
+    pub async fn perform_aside(&mut self, request: &Request) -> Answer {
+        self.perform_live(request).await
+    }
+
+    async fn perform_live(&mut self, request: &Request) -> Answer {
+        if let Some(ended) = self.ended
+            && self.now() > ended + AFTER_CALL
+        {
+            return Err(Error::HungUp);
+        }
+        match self.verb(request).await {
+            Ok(Some(verb)) => {
+                self.registration.update(|call| {
+                    call.doing.clear();
+                    call.doing.push_str(request.verb());
+                });
+                self.machine.begin(verb, self.now());
+                self.act();
+                loop {
+                    if let Some(answer) = self.machine.take_answer() {
+                        return answer;
+                    }
+                    self.step().await;
+                }
+            }
+            Ok(None) => self.serve(request).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Services beside the call. The call goes on meanwhile.
+    async fn serve(&mut self, request: &Request) -> Answer {
+        if let Some(reply) = self.serve_at_once(request) {
+            return reply;
+        }
+        let service = crate::services::perform(
+            Arc::clone(&self.shared),
+            self.flow.grants.kv.clone().unwrap_or_default(),
+            request.clone(),
+        );
+        self.alongside(service).await
+    }
+
+    fn serve_at_once(&mut self, request: &Request) -> Option<Answer> {
+        Some(match request {
+            Request::GetInfo => Ok(Reply::Info(self.info.clone())),
+            Request::Header { name } => Ok(Reply::Values(self.header(name))),
+            Request::SettingsGet { key } => Ok(Reply::Text(self.flow.settings.get(key).cloned())),
+            Request::Secret { name } => match self.flow.secrets.contains_key(name) {
+                true => Ok(Reply::Done),
+                false => Err(Error::NotFound(format!(
+                    "secret {name:?}: add it under [flows.{}.secrets] in the server's configuration",
+                    self.info.flow
+                ))),
+            },
+            Request::Log { level, message } => {
+                crate::services::log(&self.info.call_id, &self.info.flow, *level, message);
+                Ok(Reply::Done)
+            }
+            Request::Now => Ok(Reply::Millis(crate::services::unix_ms())),
+            Request::Random => Ok(Reply::Number(rand::random())),
+            Request::LocalTime { zone } => {
+                crate::services::local_time(zone.as_deref(), &self.settings.time_zone).map(Reply::Local)
+            }
+            _ => return None,
+        })
+    }
+
+    fn header(&self, name: &str) -> Vec<String> {
+        if ["authorization", "proxy-authorization"].iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) {
+            return Vec::new();
+        }
+        let lines = self.invite.request.headers.lines(name);
+        lines.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+    }
+
+    /// Runs a future while the call goes on.
+    async fn alongside<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut work => return result,
+                () = self.step() => {}
+            }
+        }
+    }
+
+    /// The machine's verb with its prompts looked up; none for what is not the machine's. What is not
+    /// in memory is read where that holds up nobody, while the call goes on.
+    async fn verb(&mut self, request: &Request) -> Result<Option<Verb>, Error> {
+        let codec = self.negotiation.audio().map_or(Codec::Pcmu, |audio| media_map::audio_codec(audio.codec));
+        let own_language = self.info.language.clone();
+        let (lists, language) = prompts::parts(request, &own_language);
+        let path = |id: &str| self.files.iter().find(|file| file.id == id).map(|file| file.path.clone());
+        let missing = Missing::of(&self.shared.library, &self.played, &lists, language, path);
+        if let Some(missing) = missing {
+            let shared = Arc::clone(&self.shared);
+            let load = tokio::task::spawn_blocking(move || missing.load(&shared.library, codec));
+            let loaded = self.alongside(load).await;
+            self.played.extend(loaded.map_err(|_| Error::Failed("prompts: reading was aborted".into()))??);
+        }
+        let lookup = Lookup { library: &self.shared.library, played: &self.played, language, codec };
+        verbs::verb(request, &lookup)
+    }
+
+    /// Waits for one thing to happen, and sees to it. Cancel-safe.
+    async fn step(&mut self) {
+        let deadline = self.machine.deadline().map(|at| self.started + at);
+        let longest = self.started + self.flow.longest;
+        let over = self.is_over();
+        tokio::select! {
+            biased;
+            Some(event) = self.leg.events().recv() => self.on_leg(event),
+            Some(event) = self.media_events.recv() => self.on_media(event),
+            Some(file) = self.finished.recv() => self.on_file(file),
+            Some(command) = self.commands.recv() => self.on_command(command),
+            () = sleep_until(deadline) => self.machine.timeout(self.now()),
+            () = tokio::time::sleep_until(longest), if !over => self.on_max_call(),
+        }
+        self.act();
+    }
+
+    fn on_leg(&mut self, event: LegEvent) {
+        match event {
+            LegEvent::Acknowledged { sdp } => {
+                self.note("ack", json!({}));
+                if self.sdp_answer.is_none() && !self.accept_late_answer(sdp.as_deref()) {
+                    return;
+                }
+                self.machine.acknowledged(self.now());
+            }
+            LegEvent::Reoffer { sdp } => self.on_reoffer(sdp.as_deref()),
+            LegEvent::Info { content_type, body } => self.on_info(&content_type, &body),
+            LegEvent::Cancelled { reason } => {
+                self.note("cancel", json!({ "reason": reason.as_ref().map(ToString::to_string) }));
+                self.wire_ended(EndedBy::Peer, reason);
+                self.final_status = Some(487);
+            }
+            LegEvent::Ended { by, reason } => {
+                if self.wire_end.is_none() {
+                    let name = if by == EndedBy::Peer { "bye-received" } else { "ended" };
+                    let reason_text = reason.as_ref().map(ToString::to_string);
+                    self.note(name, json!({ "by": ended_by(by), "reason": reason_text }));
+                }
+                self.wire_ended(by, reason);
+            }
+            // The remaining events belong to legs that we place, or tell of a re-INVITE of ours.
+            _ => {}
+        }
+    }
+
+    fn wire_ended(&mut self, by: EndedBy, reason: Option<Reason>) {
+        if self.wire_end.is_none() {
+            self.wire_end = Some(WireEnd { by, reason: reason.map(|reason| reason.to_string()) });
+        }
+        self.mark_ended();
+        self.machine.ended();
+    }
+
+    fn mark_ended(&mut self) {
+        if self.ended.is_none() {
+            self.ended = Some(self.now());
+        }
+    }
+
+    /// The answer to a late offer came in the ACK (RFC 3264, 5; RFC 3261, 13.2.1).
+    fn accept_late_answer(&mut self, sdp: Option<&[u8]>) -> bool {
+        let accepted = match sdp {
+            Some(answer) => self.negotiation.accept_answer(answer).map_err(|why| why.to_string()),
+            None => Err("the ACK carries no answer to the offer of our 200".to_owned()),
+        };
+        match accepted {
+            Ok(audio) => {
+                self.configure(&audio);
+                true
+            }
+            Err(why) => {
+                self.note("media-refused", json!({ "reason": why }));
+                let note = (cdr::Outcome::Rejected, cdr::EndedBy::Server);
+                self.end_call(note, Some(Reason::sip(488, "Not Acceptable Here")));
+                false
+            }
+        }
+    }
+
+    /// A re-INVITE: hold, resume, another address or codec.
+    fn on_reoffer(&mut self, sdp: Option<&[u8]>) {
+        let Some(offer) = sdp else {
+            let offer = self.negotiation.offer(Direction::SendRecv);
+            self.sdp_answer = None;
+            self.told(self.leg.accept_offer(offer));
+            return;
+        };
+        match self.negotiation.answer(offer) {
+            Ok((answer, audio)) => {
+                self.told(self.leg.accept_offer(answer));
+                self.configure(&audio);
+                if audio.held != self.held {
+                    self.held = audio.held;
+                    let (name, event) =
+                        if audio.held { ("held", Event::Held) } else { ("resumed", Event::Resumed) };
+                    self.note(name, json!({}));
+                    self.machine.hold(event);
+                }
+            }
+            Err(reject) => {
+                self.note("reinvite-refused", json!({ "status": reject.status, "reason": reject.to_string() }));
+                self.told(self.leg.refuse_offer(reject.status));
+            }
+        }
+    }
+
+    /// DTMF by INFO (`application/dtmf-relay`, `application/dtmf`): old, and still met.
+    fn on_info(&mut self, content_type: &str, body: &[u8]) {
+        if let Some((key, duration_ms)) = media_map::info_digit(content_type, body) {
+            let now = self.now();
+            self.machine.key_down(key, now);
+            self.machine.key(key, duration_ms, "info", now);
+        }
+    }
+
+    fn on_media(&mut self, event: MediaEvent) {
+        let now = self.now();
+        match event {
+            MediaEvent::DigitStarted { digit } => self.machine.key_down(digit, now),
+            MediaEvent::Digit { digit, duration_ms, source } => {
+                self.machine.key(digit, duration_ms, media_map::digit_source(source), now);
+            }
+            MediaEvent::PlayFinished { id, heard_ms, end } => self.machine.play_finished(id, heard_ms, end, now),
+            MediaEvent::DigitsSent { id } => self.machine.digits_sent(id),
+            MediaEvent::RecordFinished { slot, id, duration_ms, end } => {
+                self.ending.insert(id.clone(), (slot, duration_ms, end));
+                self.recording_done(&id);
+            }
+            MediaEvent::NoMedia { for_ms } => {
+                if self.held {
+                    return;
+                }
+                self.note("no-media", json!({ "for_ms": for_ms }));
+                if self.is_up() {
+                    let note = (cdr::Outcome::MediaTimeout, cdr::EndedBy::Server);
+                    self.end_call(note, Some(Reason::q850(41, "no media")));
+                }
+            }
+            MediaEvent::Latched { source } => self.note("media-from", json!({ "source": source.to_string() })),
+            MediaEvent::Closed(stats) => self.stats = Some(stats),
+            _ => {}
+        }
+    }
+
+    fn on_file(&mut self, file: Finished) {
+        let slot = self.ending.get(&file.id).map_or(RecordSlot::Call, |(slot, ..)| *slot);
+        self.files.push(RecordingFile {
+            slot,
+            id: file.id.clone(),
+            path: file.path,
+            duration_ms: file.duration_ms,
+            failed: file.failed.map(|why| why.to_string()),
+        });
+        self.recording_done(&file.id);
+    }
+
+    /// A recording is done when the media thread has said why and the file is complete.
+    fn recording_done(&mut self, id: &str) {
+        let Some(file) = self.files.iter_mut().find(|file| file.id == id) else {
+            return;
+        };
+        let Some((slot, duration_ms, end)) = self.ending.remove(id) else {
+            return;
+        };
+        file.slot = slot;
+        let end = if file.failed.is_some() { RecordEnd::Failed } else { end };
+        let detail = json!({ "id": id, "path": file.path, "duration_ms": duration_ms, "failed": file.failed });
+        self.note("recorded", detail);
+        self.machine.record_finished(slot, id.to_owned(), duration_ms, end);
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Hangup => {
+                self.note("operator-hangup", json!({}));
+                self.end_call((cdr::Outcome::Completed, cdr::EndedBy::Operator), None);
+            }
+        }
+    }
+
+    fn on_max_call(&mut self) {
+        self.note("max-call", json!({ "limit_s": self.flow.longest.as_secs() }));
+        self.end_call((cdr::Outcome::Completed, cdr::EndedBy::Server), None);
+    }
+
+    /// Ends the call for a reason that is not the flow's.
+    fn end_call(&mut self, note: (cdr::Outcome, cdr::EndedBy), reason: Option<Reason>) {
+        if self.is_over() {
+            return;
+        }
+        self.ending_note = Some(note);
+        if self.is_up() {
+            self.bye(reason);
+        } else {
+            self.reject(480);
+        }
+        self.machine.ended();
+        self.act();
+    }
+
+    fn bye(&mut self, reason: Option<Reason>) {
+        self.note("bye-sent", json!({ "reason": reason.as_ref().map(ToString::to_string) }));
+        self.wire_end = Some(WireEnd { by: EndedBy::Local, reason: reason.as_ref().map(ToString::to_string) });
+        self.mark_ended();
+        self.told(self.leg.bye(reason));
+    }
+
+    fn reject(&mut self, status: u16) {
+        self.note("rejected", json!({ "status": status }));
+        self.wire_end = Some(WireEnd { by: EndedBy::Local, reason: None });
+        self.final_status = Some(status);
+        self.mark_ended();
+        self.told(self.leg.reject(Rejection::new(status)));
+    }
+
+    /// Carries out the machine's actions.
+    fn act(&mut self) {
+        while let Some(action) = self.machine.poll_action() {
+            match action {
+                Action::Provisional(status) => self.provisional(status),
+                Action::Answer => self.answer(),
+                Action::Reject(status) => self.reject(status),
+                Action::Bye => self.bye(None),
+                Action::Note { name, detail } => self.note(name, detail),
+                Action::Discard(id) => self.discard(&id),
+                media => self.act_media(media),
+            }
+        }
+    }
+
+    fn provisional(&mut self, status: u16) {
+        let sdp = (status == 183).then(|| self.sdp_answer.clone()).flatten();
+        if sdp.is_some() {
+            self.configure_current();
+        }
+        self.note("provisional", json!({ "status": status }));
+        self.told(self.leg.provisional(status, sdp));
+    }
+
+    fn answer(&mut self) {
+        let now = self.now();
+        self.answered = Some(now);
+        self.final_status = Some(200);
+        self.registration.update(|call| call.answered_at = Some(crate::services::unix_ms()));
+        let sdp = match self.sdp_answer.clone() {
+            Some(answer) => {
+                self.configure_current();
+                answer
+            }
+            None => self.negotiation.offer(Direction::SendRecv),
+        };
+        self.told(self.leg.answer(sdp));
+        self.note("answer", json!({ "status": 200 }));
+    }
+
+    fn configure_current(&mut self) {
+        if let Some(audio) = self.negotiation.audio().cloned() {
+            self.configure(&audio);
+        }
+    }
+
+    fn configure(&mut self, audio: &vireo_sip::offer_answer::Audio) {
+        let config = media_map::stream_config(audio, &self.settings.media);
+        self.note(
+            "media",
+            json!({
+                "codec": config.codec.name(), "remote": config.remote.map(|r| r.to_string()),
+                "dtmf": if config.telephone_event.is_some() { "rfc4733" } else { "inband" }, "ptime_ms": config.ptime_ms,
+            }),
+        );
+        if let Some(stream) = &self.stream {
+            stream.configure(config);
+        }
+    }
+
+    fn act_media(&mut self, action: Action) {
+        let Some(stream) = &self.stream else {
+            return;
+        };
+        match action {
+            Action::Play { id, prompt, repeat } => stream.play(Play { id, segments: prompt, repeat }),
+            Action::StopPlaying => stream.stop(),
+            Action::SendDigits { id, digits } => stream.send_digits(id, digits),
+            Action::StopRecording { slot, trim_ms } => stream.stop_record(slot, trim_ms),
+            Action::PauseRecording => stream.pause_record(RecordSlot::Call),
+            Action::ResumeRecording => stream.resume_record(RecordSlot::Call),
+            Action::OpenRecording { slot, id, max_duration_ms, silence_ms } => {
+                let layout = match slot {
+                    RecordSlot::Call => Layout::Stereo,
+                    RecordSlot::Message => Layout::Mono,
+                };
+                let done = self.finished_sender.clone();
+                let spec = TrackSpec {
+                    id,
+                    layout,
+                    format: self.settings.recordings.format,
+                    // The channel holds more than a call has recordings at a time.
+                    on_finished: Some(Box::new(move |file| drop(done.try_send(file)))),
+                };
+                match self.shared.recorder.open(spec) {
+                    Ok(track) => stream.record(RecordStart {
+                        track,
+                        slot,
+                        limits: RecordLimits { max_duration_ms, silence_ms },
+                    }),
+                    Err(error) => {
+                        let why = error.to_string();
+                        tracing::error!(call = self.info.call_id, error = why, "a recording could not be opened");
+                        self.machine.recording_refused(slot, why);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn discard(&mut self, id: &str) {
+        self.files.retain(|file| file.id != id);
+        self.played.remove(id);
+        if let Err(error) = self.shared.recorder.discard(id) {
+            tracing::error!(id, %error, "a discarded recording could not be deleted");
+        }
+    }
+
+    /// A command that the stack did not take: it is gone, or this leg has asked for too much.
+    fn told(&self, taken: Result<(), LegError>) {
+        if let Err(error) = taken {
+            tracing::error!(call = self.info.call_id, %error, "the SIP stack did not take a command");
+        }
+    }
+
+    /// Closes the media side and waits for its last events: the recordings' ends, the statistics.
+    pub async fn close(mut self) -> Closed {
+        if let Some(stream) = self.stream.take() {
+            stream.close();
+        }
+        let deadline = Instant::now() + MEDIA_CLOSE;
+        while (self.stats.is_none() || !self.ending.is_empty()) && Instant::now() < deadline {
+            tokio::select! {
+                event = self.media_events.recv() => match event {
+                    Some(event) => self.on_media(event),
+                    None => break,
+                },
+                Some(file) = self.finished.recv() => self.on_file(file),
+                () = tokio::time::sleep_until(deadline) => {}
+            }
+            self.act();
+        }
+        let now = self.now();
+        Closed {
+            ended: self.ended.unwrap_or(now),
+            answered: self.answered,
+            wire_end: self.wire_end,
+            final_status: self.final_status,
+            ending_note: self.ending_note,
+            keys: self.machine.keys_pressed(),
+            files: self.files,
+            stats: self.stats,
+            journal: self.journal,
+            _registration: self.registration,
+        }
+    }
+}
+
+/// What is left of a call for its record.
+pub(crate) struct Closed {
+    pub ended: Duration,
+    pub answered: Option<Duration>,
+    pub wire_end: Option<WireEnd>,
+    pub final_status: Option<u16>,
+    /// How the server or an operator ended it; none when the flow or the caller did.
+    pub ending_note: Option<(cdr::Outcome, cdr::EndedBy)>,
+    pub keys: u32,
+    pub files: Vec<RecordingFile>,
+    pub stats: Option<Box<StreamStats>>,
+    pub journal: CallJournal,
+    /// Held while the call is being written down: until then it is live.
+    _registration: Registration,
+}
+
+/// Who ended a leg, as the timeline says it.
+fn ended_by(by: EndedBy) -> &'static str {
+    match by {
+        EndedBy::Peer => "peer",
+        EndedBy::Local => "us",
+        EndedBy::NoAck => "no ACK came",
+        EndedBy::Timeout => "the peer stopped answering",
+        EndedBy::Transport => "the peer cannot be reached",
+        _ => "other",
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Control for Actor {
+    async fn perform(&mut self, request: Request) -> Answer {
+        let asked = self.now();
+        let answer = self.perform_live(&request).await;
+        let now = self.now();
+        self.journal.verb(asked, now, &request, &answer);
+        answer
+    }
+
+    fn reveal(&mut self, name: &str) -> Result<Secret, Error> {
+        match self.flow.secrets.get(name) {
+            Some(value) => Ok(Secret::new(value.reveal())),
+            None => Err(Error::NotFound(format!("secret {name:?}"))),
+        }
+    }
+}
+
+/// Plays the apology to a caller whose flow has failed.
+pub(crate) async fn apologise(actor: &mut Actor, name: &str) {
+    if !actor.is_up() && actor.perform_aside(&Request::EarlyMedia).await.is_err() {
+        return;
+    }
+    let play = Request::Play {
+        prompt: vec![vireo_host::contract::Part::File(name.to_owned())],
+        options: vireo_host::contract::PlayOptions { language: None, interrupt_keys: String::new() },
+    };
+    match actor.perform_aside(&play).await {
+        Ok(_) => actor.note("apology", json!({ "prompt": name })),
+        Err(Error::HungUp) => {}
+        Err(error) => tracing::error!(prompt = name, error = vireo_host::describe(&error), "the apology cannot be played"),
+    }
+}

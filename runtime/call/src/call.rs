@@ -1,0 +1,377 @@
+//! One call from its INVITE to its CDR.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use vireo_host::contract::{Error, Info};
+use vireo_host::{Outcome, Request, Trap, Version, describe};
+use vireo_rtp::RecordSlot;
+use vireo_sip::offer_answer::{Capabilities, Negotiation};
+use vireo_sip::endpoint::{EndedBy, Rejection};
+use vireo_sip::stack::IncomingCall;
+use vireo_store::cdr::{self, Cdr, OpenCall, RecordingKind, RecordingRef};
+
+use crate::actor::{Actor, Closed, Parts, RecordingFile, apologise};
+use crate::live::LiveCall;
+use crate::route::{Action, Query};
+use crate::services::unix_ms;
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::{id, media_map, party, stats};
+
+/// Our payload type for telephone-event in offers of our own; in answers it is the peer's.
+const TELEPHONE_EVENT: u8 = 101;
+
+/// When a caller that found no room should try again.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A call that has just arrived, and what was found out about it.
+struct Arrival {
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    incoming: IncomingCall,
+    started: Instant,
+    open: OpenCall,
+}
+
+/// The flow that a route chose.
+struct Chosen {
+    route: String,
+    flow: String,
+    language: String,
+    parameters: Arc<BTreeMap<String, String>>,
+    version: Arc<Version>,
+}
+
+/// A call that is refused before any flow sees it.
+struct Refused {
+    rejection: Rejection,
+    why: String,
+}
+
+impl Refused {
+    fn new(status: u16, why: impl Into<String>) -> Self {
+        Self { rejection: Rejection::new(status), why: why.into() }
+    }
+
+    fn no_room(why: impl Into<String>) -> Self {
+        let rejection = Rejection { retry_after: Some(RETRY_AFTER), ..Rejection::new(503) };
+        Self { rejection, why: why.into() }
+    }
+}
+
+/// Runs a call to its end and writes its CDR.
+pub(crate) async fn run(shared: Arc<Shared>, settings: Arc<Settings>, incoming: IncomingCall) {
+    let invite = &incoming.invite;
+    let normalizer = settings.normalizers.get(&*invite.trunk);
+    let normalise = |number: &str| match normalizer {
+        Some(normalizer) => normalizer.normalize(number),
+        None => number.to_owned(),
+    };
+    let received_ms = unix_ms();
+    let open = OpenCall {
+        call_id: id::call_id(received_ms, &mut rand::rng()),
+        node: settings.node.clone(),
+        direction: cdr::Direction::Inbound,
+        trunk: invite.trunk.to_string(),
+        caller: normalise(&party::caller(invite)),
+        called: normalise(&party::number(&invite.called)),
+        received_ms,
+        ..OpenCall::default()
+    };
+    let mut arrival = Arrival { shared, settings, incoming, started: Instant::now(), open };
+    let prepared = match arrival.choose() {
+        Ok(chosen) => arrival.open_media().map(|media| (chosen, media)),
+        Err(refused) => Err(refused),
+    };
+    match prepared {
+        Ok((chosen, media)) => arrival.serve(chosen, media).await,
+        Err(refused) => arrival.refuse(refused).await,
+    }
+}
+
+struct Media {
+    stream: vireo_rtp::Stream,
+    events: tokio::sync::mpsc::Receiver<vireo_rtp::MediaEvent>,
+    negotiation: Negotiation,
+    answer: Option<Vec<u8>>,
+}
+
+impl Arrival {
+    /// Route and version.
+    fn choose(&mut self) -> Result<Chosen, Refused> {
+        let query = Query {
+            trunk: &self.open.trunk,
+            called: &self.open.called,
+            caller: &self.open.caller,
+            at: jiff::Timestamp::now(),
+        };
+        let decision = self.settings.routes.decide(&query);
+        self.open.route = decision.route_name().map(ToOwned::to_owned);
+        let (flow, language, parameters) = match decision.action {
+            Action::Flow { name, language, parameters } => (name, language, parameters),
+            Action::Reject { status, reason } => {
+                let mut refused = Refused::new(status, format!("a route refuses it: {status} {reason}"));
+                refused.rejection.phrase = Some(reason.to_string());
+                return Err(refused);
+            }
+        };
+        let flow = flow.to_string();
+        self.open.flow = Some(flow.clone());
+        let Some(version) = self.shared.versions.pick(&flow, rand::random()) else {
+            tracing::error!(flow, route = self.open.route, "the flow of a route is not deployed");
+            return Err(Refused::no_room(format!("flow {flow:?} is not deployed")));
+        };
+        self.open.version = version.digest().parse().ok();
+        Ok(Chosen {
+            route: self.open.route.clone().unwrap_or_default(),
+            flow,
+            language: language.to_string(),
+            parameters,
+            version,
+        })
+    }
+
+    /// A stream of its own, and the answer to the caller's offer.
+    fn open_media(&mut self) -> Result<Media, Refused> {
+        let (stream, events) =
+            self.shared.engine.open().map_err(|error| Refused::no_room(format!("media: {error}")))?;
+        let media = &self.settings.media;
+        let capabilities = Capabilities {
+            address: media.address,
+            port: stream.local().port(),
+            codecs: media.codecs.iter().copied().map(media_map::sdp_codec).collect(),
+            ptime_ms: media.ptime_ms,
+            telephone_event: Some(TELEPHONE_EVENT),
+        };
+        let mut negotiation = Negotiation::new(capabilities, rand::random::<u32>().into());
+        let answer = match &self.incoming.invite.sdp {
+            None => None,
+            Some(offer) => match negotiation.answer(offer) {
+                Ok((answer, _)) => Some(answer),
+                Err(reject) => return Err(Refused::new(reject.status, reject.to_string())),
+            },
+        };
+        Ok(Media { stream, events, negotiation, answer })
+    }
+
+    async fn refuse(self, refused: Refused) {
+        let status = refused.rejection.status;
+        if let Err(error) = self.incoming.leg.reject(refused.rejection) {
+            tracing::error!(%error, "the SIP stack did not take a refusal");
+        }
+        tracing::info!(
+            call = self.open.call_id,
+            trunk = self.open.trunk,
+            caller = self.open.caller,
+            called = self.open.called,
+            status,
+            why = refused.why,
+            "call refused"
+        );
+        let mut cdr = Cdr::new(self.open, unix_ms(), cdr::Outcome::Rejected);
+        cdr.ended_by = cdr::EndedBy::Server;
+        cdr.sip_status = Some(status);
+        cdr.reason = Some(refused.why);
+        write(&self.shared, cdr).await;
+    }
+
+    async fn serve(self, chosen: Chosen, media: Media) {
+        let Arrival { shared, settings, incoming, started, open } = self;
+        if let Err(error) = shared.cdrs.open(&open) {
+            tracing::error!(call = open.call_id, %error, "the call could not be marked as open");
+        }
+        let (registration, commands) = shared.live.add(live_call(&open, &chosen));
+        let journal = shared.journal.open(&open.call_id);
+        let invite = incoming.invite;
+        let info = Info {
+            call_id: open.call_id.clone(),
+            flow: chosen.flow.clone(),
+            version: chosen.version.digest().to_owned(),
+            trunk: open.trunk.clone(),
+            route: chosen.route,
+            caller: open.caller.clone(),
+            caller_name: party::caller_name(&invite),
+            called: open.called.clone(),
+            diverted_by: invite.diversion.iter().map(|by| party::number(&by.uri)).collect(),
+            language: chosen.language,
+            parameters: chosen.parameters.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            started_at: open.received_ms,
+        };
+        let actor = Actor::new(Parts {
+            shared: Arc::clone(&shared),
+            settings: Arc::clone(&settings),
+            info,
+            invite,
+            leg: incoming.leg,
+            stream: media.stream,
+            media_events: media.events,
+            negotiation: media.negotiation,
+            sdp_answer: media.answer,
+            registration,
+            commands,
+            journal,
+            started,
+        });
+        let (actor, failure) = run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
+        let closed = actor.close().await;
+        finish(&shared, open, closed, failure).await;
+    }
+}
+
+fn live_call(open: &OpenCall, chosen: &Chosen) -> LiveCall {
+    LiveCall {
+        call_id: open.call_id.clone(),
+        trunk: open.trunk.clone(),
+        route: chosen.route.clone(),
+        caller: open.caller.clone(),
+        called: open.called.clone(),
+        flow: chosen.flow.clone(),
+        version: chosen.version.digest().to_owned(),
+        started_at: open.received_ms,
+        answered_at: None,
+        doing: "starting".to_owned(),
+    }
+}
+
+/// Runs the flow, and its fallback when it fails; then ends the call.
+///
+/// Returns why the flow failed, if it did.
+async fn run_flows(
+    shared: &Shared,
+    settings: &Settings,
+    flow: String,
+    version: Arc<Version>,
+    actor: Actor,
+) -> (Actor, Option<String>) {
+    let (mut actor, outcome) = run_flow(settings, &flow, &version, actor).await;
+    let mut failure = None;
+    if !outcome.is_normal() {
+        failure = Some(outcome.to_string());
+        report_failure(&mut actor, &flow, version.digest(), &outcome);
+        if let (false, Some(apology)) = (actor.is_over(), &settings.apology) {
+            apologise(&mut actor, apology).await;
+        }
+        let fallback = settings.flows.get(&flow).and_then(|flow| flow.fallback.clone());
+        if let (false, Some(next)) = (actor.is_over(), fallback) {
+            actor = run_fallback(shared, settings, &next, actor).await;
+        }
+    }
+    if !actor.is_over() {
+        // A caller that never got an answer is told that it is the server's fault, so that the
+        // carrier may try another way in.
+        let failed_unanswered = failure.is_some() && !actor.is_up();
+        let ending =
+            if failed_unanswered { Request::Reject { why: vireo_host::contract::Refusal::Congested } } else { Request::Hangup };
+        if let Err(error) = actor.perform_aside(&ending).await
+            && error != Error::HungUp
+        {
+            tracing::error!(error = describe(&error), "a call could not be ended");
+        }
+    }
+    (actor, failure)
+}
+
+async fn run_flow(settings: &Settings, flow: &str, version: &Version, actor: Actor) -> (Actor, Outcome) {
+    let flow = settings.flows.get(flow);
+    let grants = flow.map(|flow| Arc::clone(&flow.grants)).unwrap_or_default();
+    let limits = flow.map(|flow| flow.limits.clone()).unwrap_or_default();
+    let (outcome, mut actor, usage) = version.run(actor, grants, limits).await;
+    actor.note(
+        "flow-ended",
+        json!({
+            "outcome": outcome.to_string(), "host_calls": usage.host_calls, "cpu_us": usage.cpu_us,
+            "memory_peak": usage.memory_peak,
+        }),
+    );
+    (actor, outcome)
+}
+
+async fn run_fallback(shared: &Shared, settings: &Settings, next: &str, mut actor: Actor) -> Actor {
+    let Some(version) = shared.versions.pick(next, rand::random()) else {
+        tracing::error!(flow = next, "the fallback flow is not deployed");
+        return actor;
+    };
+    actor.hand_over(next, version.digest());
+    actor.note("fallback", json!({ "flow": next, "version": version.digest() }));
+    let (mut actor, outcome) = run_flow(settings, next, &version, actor).await;
+    if !outcome.is_normal() {
+        report_failure(&mut actor, next, version.digest(), &outcome);
+    }
+    actor
+}
+
+/// What the operator sees of a flow that failed.
+fn report_failure(actor: &mut Actor, flow: &str, version: &str, outcome: &Outcome) {
+    let backtrace: Vec<String> = match outcome {
+        Outcome::Trapped(Trap { backtrace, .. }) => backtrace.iter().map(|frame| frame.function.clone()).collect(),
+        _ => Vec::new(),
+    };
+    tracing::error!(flow, version, %outcome, ?backtrace, "flow failed");
+    actor.note("flow-failed", json!({ "flow": flow, "why": outcome.to_string(), "backtrace": backtrace }));
+}
+
+async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
+    let started_ms = open.received_ms;
+    let wall = |since: Duration| started_ms + u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    open.answered_ms = closed.answered.map(wall);
+    let (outcome, ended_by) = outcome(&closed, failure.is_some());
+    let mut cdr = Cdr::new(open, wall(closed.ended), outcome);
+    cdr.ended_by = ended_by;
+    cdr.sip_status = closed.final_status;
+    cdr.reason = failure.or_else(|| closed.wire_end.as_ref().and_then(|end| end.reason.clone()));
+    cdr.digits = closed.keys;
+    cdr.recordings = closed.files.iter().map(recording_ref).collect();
+    cdr.media = closed.stats.as_deref().map(stats::media);
+    let ended = closed.ended;
+    closed.journal.event(
+        ended,
+        "cdr",
+        json!({ "outcome": cdr.outcome, "ended_by": cdr.ended_by, "talk_ms": cdr.durations().talk_ms }),
+    );
+    write(shared, cdr).await;
+    drop(closed);
+}
+
+fn outcome(closed: &Closed, failed: bool) -> (cdr::Outcome, cdr::EndedBy) {
+    use cdr::{EndedBy as Who, Outcome as How};
+    let end = closed.wire_end.as_ref().map(|end| (end.by, closed.ending_note));
+    match end {
+        _ if failed => (How::FailedFlow, Who::Server),
+        Some((EndedBy::NoAck, _)) => (How::NoAck, Who::Server),
+        Some((EndedBy::Peer, _)) if closed.answered.is_none() => (How::AbandonedBeforeAnswer, Who::Caller),
+        Some((EndedBy::Peer, _)) => (How::HungUpByCaller, Who::Caller),
+        Some((EndedBy::Local, Some(note))) => note,
+        Some((EndedBy::Local, None)) if closed.answered.is_none() => (How::Rejected, Who::Flow),
+        Some((EndedBy::Local, None)) => (How::Completed, Who::Flow),
+        _ => (How::Other, Who::Unknown),
+    }
+}
+
+fn recording_ref(file: &RecordingFile) -> RecordingRef {
+    RecordingRef {
+        id: file.id.clone(),
+        path: file.path.display().to_string(),
+        kind: match file.slot {
+            RecordSlot::Call => RecordingKind::Call,
+            RecordSlot::Message => RecordingKind::Message,
+        },
+        duration_ms: file.duration_ms.into(),
+    }
+}
+
+/// Returns when the CDR is on disk: until then the call counts as live.
+async fn write(shared: &Shared, cdr: Cdr) {
+    let call = cdr.call.call_id.clone();
+    let (done, written) = oneshot::channel();
+    shared.cdrs.finish_then(cdr, Box::new(move |result| drop(done.send(result))));
+    match written.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(call, %error, "a CDR could not be written"),
+        Err(_) => tracing::error!(call, "a CDR could not be written: the store is closing"),
+    }
+}

@@ -1,0 +1,131 @@
+//! From the parts of a prompt to what the media engine plays.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vireo_audio::prompt::{Library, Prompt, PromptError};
+use vireo_audio::{Codec, tone, wav};
+use vireo_host::Request;
+use vireo_host::contract::{Error, Part, Tone};
+use vireo_rtp::Segment;
+
+/// The call's own recordings that a flow has played, by id.
+pub(crate) type Played = HashMap<String, Arc<Prompt>>;
+
+/// What a request plays: its lists of parts, and the language that they are in.
+pub(crate) fn parts<'a>(request: &'a Request, language: &'a str) -> (Vec<&'a [Part]>, &'a str) {
+    let (lists, own): (Vec<&[Part]>, Option<&str>) = match request {
+        Request::Play { prompt, options } => (vec![prompt], options.language.as_deref()),
+        Request::Gather(gather) => {
+            (vec![&gather.prompt, &gather.no_input_prompt, &gather.no_match_prompt], gather.language.as_deref())
+        }
+        Request::Record(record) => (vec![&record.prompt], record.language.as_deref()),
+        Request::StartPlaying { prompt, language, .. } => (vec![prompt], language.as_deref()),
+        _ => (Vec::new(), None),
+    };
+    (lists, own.unwrap_or(language))
+}
+
+/// What has to be read from the disk before the parts can be heard.
+#[derive(Debug, Default)]
+pub(crate) struct Missing {
+    language: String,
+    files: Vec<String>,
+    recordings: Vec<(String, PathBuf)>,
+}
+
+impl Missing {
+    /// Finds out without touching the disk. `path` tells where a finished recording of this call is.
+    pub fn of(
+        library: &Library,
+        played: &Played,
+        lists: &[&[Part]],
+        language: &str,
+        path: impl Fn(&str) -> Option<PathBuf>,
+    ) -> Option<Self> {
+        let mut missing = Self { language: language.to_owned(), ..Self::default() };
+        for part in lists.iter().copied().flatten() {
+            match part {
+                Part::File(name) if library.find_cached(language, name).is_none() => missing.files.push(name.clone()),
+                Part::Recording(id) if !played.contains_key(id) => {
+                    missing.recordings.extend(path(id).map(|path| (id.clone(), path)));
+                }
+                _ => {}
+            }
+        }
+        (!missing.files.is_empty() || !missing.recordings.is_empty()).then_some(missing)
+    }
+
+    /// Reads it all; blocks. What cannot be read is found out again, and told, by [`resolve`].
+    pub fn load(self, library: &Library, codec: Codec) -> Result<Played, Error> {
+        for name in &self.files {
+            if let Ok(prompt) = library.find(&self.language, name) {
+                let _ = prompt.encoded(codec);
+            }
+        }
+        self.recordings
+            .into_iter()
+            .map(|(id, path)| {
+                let failed = |why: String| Error::Failed(format!("recording {id:?}: {why}"));
+                let audio = wav::read(&path).map_err(|error| failed(error.to_string()))?;
+                let prompt = Prompt::from_audio(&id, audio).map_err(|error| failed(error.to_string()))?;
+                Ok((id.clone(), Arc::new(prompt)))
+            })
+            .collect()
+    }
+}
+
+/// Where prompts are looked up.
+pub(crate) struct Lookup<'a> {
+    pub library: &'a Library,
+    pub played: &'a Played,
+    pub language: &'a str,
+    pub codec: Codec,
+}
+
+impl Lookup<'_> {
+    /// Looks every part up.
+    ///
+    /// # Errors
+    /// The first part that cannot be played: `not-found`, `invalid` or `failed`.
+    pub fn resolve(&self, parts: &[Part]) -> Result<Vec<Segment>, Error> {
+        parts.iter().map(|part| self.segment(part)).collect()
+    }
+
+    fn segment(&self, part: &Part) -> Result<Segment, Error> {
+        match part {
+            Part::File(name) => {
+                let prompt = self.library.find(self.language, name).map_err(prompt_error)?;
+                // Once per prompt and codec, and not in the media thread.
+                let _ = prompt.encoded(self.codec);
+                Ok(Segment::Prompt(prompt))
+            }
+            Part::Recording(id) => match self.played.get(id) {
+                Some(prompt) => Ok(Segment::Prompt(Arc::clone(prompt))),
+                None => Err(Error::NotFound(format!("recording {id:?}: this call made none of that name"))),
+            },
+            Part::Silence(ms) => Ok(Segment::Silence { ms: *ms }),
+            Part::Tone(tone) => Ok(Segment::Samples(render(tone))),
+        }
+    }
+}
+
+fn render(tone: &Tone) -> Arc<[i16]> {
+    tone::render(&tone::Tone {
+        frequency: tone.frequency,
+        second_frequency: tone.second_frequency,
+        duration_ms: tone.duration_ms,
+        level_dbm0: tone.level_dbm0,
+    })
+    .into()
+}
+
+fn prompt_error(error: PromptError) -> Error {
+    let text = error.to_string();
+    match error {
+        PromptError::NotFound { .. } => Error::NotFound(text),
+        PromptError::Name { .. } | PromptError::Language(_) => Error::Invalid(text),
+        _ => Error::Failed(text),
+    }
+}

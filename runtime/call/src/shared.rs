@@ -1,0 +1,29 @@
+//! What all calls of a server share.
+
+use std::sync::Arc;
+
+use vireo_audio::prompt::Library;
+use vireo_audio::recorder::Recorder;
+use vireo_host::Table;
+use vireo_rtp::Engine;
+use vireo_store::{Cdrs, Kv, Store};
+
+use crate::http::HttpClient;
+use crate::journal::JournalWriter;
+use crate::live::LiveCalls;
+
+/// What all calls of a server share. Each of these may be used from any task.
+pub struct Shared {
+    /// Which flow name serves which versions.
+    pub versions: Arc<Table>,
+    /// The media engine.
+    pub engine: Engine,
+    pub library: Library,
+    pub recorder: Recorder,
+    pub store: Arc<dyn Store>,
+    pub kv: Kv,
+    pub cdrs: Cdrs,
+    pub journal: JournalWriter,
+    pub http: HttpClient,
+    pub live: Arc<LiveCalls>,
+}
