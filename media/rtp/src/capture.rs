@@ -24,8 +24,8 @@ const TAPE_DELAY_FRAMES: u64 = TAPE_DELAY_MS as u64 / FRAME_MS as u64;
 
 const FRAME_MS: u32 = 20;
 
-/// The longest packet that is decoded: 200 ms of G.711.
-const MAX_SAMPLES: usize = 1600;
+/// What is taken of one packet: 200 ms of G.711.
+const MAX_OCTETS: usize = 1600;
 
 /// Notes per recording that wait for the tape; more are left out.
 const MAX_NOTES: usize = 32;
@@ -49,6 +49,7 @@ struct Recording {
 
 /// Everything that listens; exists only while something does.
 pub(crate) struct Capture {
+    jitter: JitterConfig,
     buffer: JitterBuffer,
     heard: Ring,
     quick: Playout,
@@ -60,7 +61,6 @@ pub(crate) struct Capture {
     call: Option<Recording>,
     message: Option<Recording>,
     detector: Option<dtmf::Detector>,
-    samples: Box<[i16; MAX_SAMPLES]>,
 }
 
 /// What the in-band detector found.
@@ -69,6 +69,7 @@ pub(crate) type Tone = dtmf::Event;
 impl Capture {
     pub fn new(jitter: JitterConfig) -> Capture {
         Capture {
+            jitter,
             buffer: JitterBuffer::new(),
             heard: Ring::new(),
             quick: Playout::new(jitter),
@@ -80,7 +81,6 @@ impl Capture {
             call: None,
             message: None,
             detector: None,
-            samples: Box::new([0; MAX_SAMPLES]),
         }
     }
 
@@ -92,6 +92,14 @@ impl Capture {
     /// Does a recording run?
     pub fn is_recording(&self) -> bool {
         self.call.is_some() || self.message.is_some()
+    }
+
+    /// Sets the delay of what reacts to the caller; recordings have their own.
+    pub fn set_jitter(&mut self, jitter: JitterConfig) {
+        if self.jitter != jitter {
+            self.jitter = jitter;
+            self.quick = Playout::new(jitter);
+        }
     }
 
     /// Turns in-band detection on or off; the end of a digit that was sounding.
@@ -115,11 +123,11 @@ impl Capture {
 
     /// Takes a received packet's audio; `false` when it came too late for everyone.
     pub fn receive(&mut self, codec: Codec, timestamp: u32, payload: &[u8], arrival: Time) -> bool {
-        let length = codec.decode(payload, self.samples.as_mut_slice());
-        let Some(samples) = self.samples.get(..length) else {
-            return false;
-        };
-        self.buffer.insert(timestamp, samples, arrival);
+        let payload = payload
+            .get(..payload.len().min(MAX_OCTETS))
+            .unwrap_or_default();
+        let length = payload.len();
+        self.buffer.insert(codec, timestamp, payload, arrival);
         let past_tape = !self.is_recording() || self.tape.is_past(timestamp, length);
         let past_quick = self.detector.is_none() || self.quick.is_past(timestamp, length);
         !(past_tape && past_quick)
@@ -133,9 +141,7 @@ impl Capture {
     /// Takes the audio that goes out, at its place on our media clock.
     pub fn sent(&mut self, codec: Codec, timestamp: u32, payload: &[u8]) {
         if self.is_recording() {
-            let length = codec.decode(payload, self.samples.as_mut_slice());
-            self.heard
-                .insert(timestamp, self.samples.get(..length).unwrap_or_default());
+            self.heard.insert(codec, timestamp, payload);
         }
     }
 

@@ -152,7 +152,7 @@ impl Inbound {
     /// sends 96 whatever the answer said) is taken only if telephone-event *was* negotiated, no
     /// event of the right type ever came, the type is dynamic, and the payload is exactly four
     /// octets that name a digit. Audio is never that short, so nothing else can be mistaken for it.
-    fn kind(&mut self, config: &StreamConfig, packet: &Packet<'_>) -> Option<Kind> {
+    fn kind(&self, config: &StreamConfig, packet: &Packet<'_>) -> Option<Kind> {
         let payload_type = packet.payload_type;
         if payload_type == config.payload_type {
             return Some(Kind::Audio);
@@ -161,15 +161,12 @@ impl Inbound {
             return Some(Kind::ComfortNoise);
         }
         let negotiated = config.telephone_event?;
-        if payload_type == negotiated.receive_pt {
-            self.event_type_known = true;
-        } else if self.event_type_known
-            || !DYNAMIC.contains(&payload_type)
-            || !Payload::looks_like_a_digit(packet.payload)
-        {
+        let plausible = !self.event_type_known
+            && DYNAMIC.contains(&payload_type)
+            && Payload::looks_like_a_digit(packet.payload);
+        if payload_type != negotiated.receive_pt && !plausible {
             return None;
         }
-        self.clock_rate = negotiated.clock_rate.max(1000);
         Payload::parse(packet.payload).map(Kind::Event)
     }
 
@@ -253,6 +250,10 @@ impl Inbound {
         arrival: Time,
         emit: &mut impl FnMut(MediaEvent),
     ) {
+        if let Some(negotiated) = config.telephone_event {
+            self.event_type_known |= packet.payload_type == negotiated.receive_pt;
+            self.clock_rate = negotiated.clock_rate.max(1000);
+        }
         if config.inband_dtmf == InbandDtmf::On && !self.sends_events {
             self.sends_events = true;
             if let Some(capture) = capture {

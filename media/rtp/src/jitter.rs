@@ -1,6 +1,6 @@
 //! The jitter buffer: puts received audio in order and reads it at an even pace.
 //!
-//! Samples lie in a ring by their RTP timestamp, so that reordering, duplicates, packets of any
+//! Octets (one a sample, as they came) lie in a ring by their RTP timestamp, so that reordering, duplicates, packets of any
 //! length and changes of it need no rules of their own. One ring can have several readers
 //! ([`Playout`]): a quick one for what reacts to the caller, and a slow, fixed one for recordings,
 //! which need every late packet and an exact place in time rather than a small delay.
@@ -9,7 +9,7 @@
 //! seconds is the base, the spread above it is the jitter. Readers move only while the caller is
 //! silent, unless they are far off.
 
-use vireo_audio::{level_dbm0, plc::Concealer};
+use vireo_audio::{Codec, level_dbm0, plc::Concealer};
 
 use crate::config::JitterConfig;
 use crate::time::Time;
@@ -47,10 +47,14 @@ const FAR_OFF: u32 = 100 * PER_MS;
 /// Below this level a frame may be shortened or lengthened unheard.
 const QUIET_DBM0: f32 = -42.0;
 
-/// Samples by timestamp.
+/// What a concealment looks back at: 40 ms.
+const LOOK_BACK: usize = 2 * FRAME;
+
+/// Encoded samples, one octet each, by timestamp.
 #[derive(Debug, Clone)]
 pub struct Ring {
-    samples: Box<[i16; RING]>,
+    codec: Codec,
+    octets: Box<[u8; RING]>,
     filled: [u64; WORDS],
     /// The timestamp after the newest sample.
     end: Option<u32>,
@@ -67,32 +71,42 @@ impl Ring {
     #[must_use]
     pub fn new() -> Ring {
         Ring {
-            samples: Box::new([0; RING]),
+            codec: Codec::Pcmu,
+            octets: Box::new([0; RING]),
             filled: [0; WORDS],
             end: None,
         }
     }
 
-    /// Puts samples at a timestamp. What lies more than the ring's length behind is ignored.
-    pub fn insert(&mut self, timestamp: u32, samples: &[i16]) {
-        let samples = samples.get(..samples.len().min(RING)).unwrap_or_default();
-        let length = samples.len() as u32;
+    /// Puts octets at a timestamp. What lies more than the ring's length behind is ignored. With
+    /// another codec than before, the ring is emptied first.
+    pub fn insert(&mut self, codec: Codec, timestamp: u32, octets: &[u8]) {
+        if codec != self.codec {
+            self.reset();
+            self.codec = codec;
+        }
+        let octets = octets.get(..octets.len().min(RING)).unwrap_or_default();
+        let length = octets.len() as u32;
         let end = *self.end.get_or_insert(timestamp);
         let ahead = timestamp
             .wrapping_add(length)
             .wrapping_sub(end)
             .cast_signed();
         if ahead > 0 {
-            self.clear(end, ahead.unsigned_abs());
+            self.mark(
+                end,
+                ahead.unsigned_abs().min(RING as u32) as usize,
+                Mark::Missing,
+            );
             self.end = Some(timestamp.wrapping_add(length));
         } else if ahead.unsigned_abs() + length > RING as u32 {
             return;
         }
-        for (i, sample) in samples.iter().enumerate() {
-            let at = index(timestamp.wrapping_add(i as u32));
-            self.samples[at] = *sample;
-            self.filled[at / 64] |= 1 << (at % 64);
-        }
+        let start = index(timestamp);
+        let (first, second) = octets.split_at(octets.len().min(RING - start));
+        self.octets[start..start + first.len()].copy_from_slice(first);
+        self.octets[..second.len()].copy_from_slice(second);
+        self.mark(timestamp, octets.len(), Mark::Filled);
     }
 
     /// Forgets everything.
@@ -101,34 +115,79 @@ impl Ring {
         self.end = None;
     }
 
-    /// The sample at a timestamp.
-    fn get(&self, timestamp: u32) -> Option<i16> {
-        let behind = self.end?.wrapping_sub(timestamp);
-        if behind == 0 || behind > RING as u32 {
-            return None;
-        }
-        let at = index(timestamp);
-        (self.filled[at / 64] >> (at % 64) & 1 == 1).then(|| self.samples[at])
-    }
-
     /// Reads from a timestamp on; what is missing is zero.
     pub fn read(&self, timestamp: u32, out: &mut [i16]) {
-        for (i, sample) in out.iter_mut().enumerate() {
-            *sample = self.get(timestamp.wrapping_add(i as u32)).unwrap_or(0);
+        let (mut at, mut rest) = (timestamp, out);
+        while !rest.is_empty() {
+            let (length, octets) = self.run(at, rest.len());
+            let (run, after) = rest.split_at_mut(length);
+            match octets {
+                Some(octets) => {
+                    self.codec.decode(octets, run);
+                }
+                None => run.fill(0),
+            }
+            at = at.wrapping_add(length as u32);
+            rest = after;
         }
     }
 
-    /// Marks `length` samples from `timestamp` as missing.
-    fn clear(&mut self, timestamp: u32, length: u32) {
-        if length >= RING as u32 {
-            self.filled = [0; WORDS];
-            return;
+    /// The octets from a timestamp on, up to the first that is missing, or how many are missing up
+    /// to the first that is not: at least one and at most `most`, which is not zero.
+    fn run(&self, timestamp: u32, most: usize) -> (usize, Option<&[u8]>) {
+        let behind = self
+            .end
+            .map_or(0, |end| end.wrapping_sub(timestamp).cast_signed());
+        if behind <= 0 {
+            return (most, None);
         }
-        for i in 0..length {
-            let at = index(timestamp.wrapping_add(i));
-            self.filled[at / 64] &= !(1 << (at % 64));
+        if behind > RING as i32 {
+            let gone = (behind.unsigned_abs() - RING as u32) as usize;
+            return (gone.min(most), None);
+        }
+        let start = index(timestamp);
+        let most = most.min(behind.unsigned_abs() as usize).min(RING - start);
+        let filled = self.filled[start / 64] >> (start % 64) & 1;
+        let mut length = 0;
+        while length < most {
+            let at = start + length;
+            // Bits that differ from the first one of the run.
+            let other = (self.filled[at / 64] ^ filled.wrapping_neg()) >> (at % 64);
+            let same = (other.trailing_zeros() as usize).min(64 - at % 64);
+            length += same;
+            if same < 64 - at % 64 {
+                break;
+            }
+        }
+        let length = length.min(most);
+        (
+            length,
+            (filled == 1).then(|| &self.octets[start..start + length]),
+        )
+    }
+
+    /// Marks `length` samples from `timestamp` on, at most the whole ring.
+    fn mark(&mut self, timestamp: u32, length: usize, mark: Mark) {
+        let mut at = index(timestamp);
+        let mut left = length;
+        while left > 0 {
+            let count = left.min(64 - at % 64);
+            let mask = (u64::MAX >> (64 - count)) << (at % 64);
+            match mark {
+                Mark::Filled => self.filled[at / 64] |= mask,
+                Mark::Missing => self.filled[at / 64] &= !mask,
+            }
+            at = (at + count) % RING;
+            left -= count;
         }
     }
+}
+
+/// Is a sample there?
+#[derive(Clone, Copy)]
+enum Mark {
+    Filled,
+    Missing,
 }
 
 /// Where a timestamp lies; `RING` divides 2^32.
@@ -205,12 +264,12 @@ impl JitterBuffer {
         JitterBuffer::default()
     }
 
-    /// Takes a packet's samples.
-    pub fn insert(&mut self, timestamp: u32, samples: &[i16], arrival: Time) {
+    /// Takes a packet's octets.
+    pub fn insert(&mut self, codec: Codec, timestamp: u32, octets: &[u8], arrival: Time) {
         if !self.clock.observe(timestamp, arrival.in_clock(8000)) {
             self.ring.reset();
         }
-        self.ring.insert(timestamp, samples);
+        self.ring.insert(codec, timestamp, octets);
     }
 
     /// Another source speaks from now on.
@@ -234,7 +293,8 @@ pub enum Missing {
 pub struct Playout {
     config: JitterConfig,
     next: Option<u32>,
-    concealer: Concealer,
+    /// Present only while a gap lasts.
+    concealer: Option<Concealer>,
     quiet: bool,
 }
 
@@ -245,7 +305,7 @@ impl Playout {
         Playout {
             config,
             next: None,
-            concealer: Concealer::new(),
+            concealer: None,
             quiet: true,
         }
     }
@@ -313,219 +373,45 @@ impl Playout {
         let mut at = start;
         let mut gap = false;
         while !rest.is_empty() {
-            let present = ring.get(at).is_some();
-            let mut length = 0;
-            for (i, sample) in rest.iter_mut().enumerate() {
-                match ring.get(at.wrapping_add(i as u32)) {
-                    Some(value) if present => *sample = value,
-                    None if !present => {}
-                    _ => break,
-                }
-                length = i + 1;
-            }
-            gap |= !present;
+            let (length, octets) = ring.run(at, rest.len());
             let (run, after) = rest.split_at_mut(length);
-            match (present, missing) {
-                (true, _) => self.concealer.good(run),
-                (false, Missing::Conceal) => self.concealer.conceal(run),
-                (false, Missing::Silence) => {
-                    run.fill(0);
-                    self.concealer.good(run);
+            match octets {
+                Some(octets) => {
+                    ring.codec.decode(octets, run);
+                    if let Some(mut concealer) = self.concealer.take() {
+                        concealer.good(run);
+                    }
                 }
+                None => self.fill(ring, at, missing, run),
             }
+            gap |= octets.is_none();
             at = at.wrapping_add(length as u32);
             rest = after;
         }
         gap
     }
+
+    /// Fills what is missing from a timestamp on.
+    fn fill(&mut self, ring: &Ring, at: u32, missing: Missing, out: &mut [i16]) {
+        match missing {
+            Missing::Conceal => {
+                // The ring still has what was heard before the gap.
+                let concealer = self.concealer.get_or_insert_with(|| {
+                    let mut before = [0; LOOK_BACK];
+                    ring.read(at.wrapping_sub(LOOK_BACK as u32), &mut before);
+                    let mut concealer = Concealer::new();
+                    concealer.good(&mut before);
+                    concealer
+                });
+                concealer.conceal(out);
+            }
+            Missing::Silence => {
+                self.concealer = None;
+                out.fill(0);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    fn at(ms: u64) -> Time {
-        Time::from_millis(ms)
-    }
-
-    /// A sample that says where it belongs, and is loud.
-    fn mark(timestamp: u32) -> i16 {
-        (timestamp % 16_000) as i16 + 8000
-    }
-
-    fn packet(timestamp: u32, length: u32) -> Vec<i16> {
-        (0..length)
-            .map(|i| mark(timestamp.wrapping_add(i)))
-            .collect()
-    }
-
-    /// Sends 20 ms packets, each late by `late(i)` ms (`None`: lost), reads every 20 ms; the frames.
-    fn run(
-        config: JitterConfig,
-        packets: u64,
-        late: impl Fn(u64) -> Option<u64>,
-    ) -> Vec<[i16; FRAME]> {
-        let mut buffer = JitterBuffer::new();
-        let mut playout = Playout::new(config);
-        let mut arrivals: Vec<(u64, u64)> = (0..packets)
-            .filter_map(|i| late(i).map(|l| (1000 + i * 20 + l, i)))
-            .collect();
-        arrivals.sort_unstable();
-        let mut frames = Vec::new();
-        let mut waiting = arrivals.into_iter().peekable();
-        for tick in 0..packets + 10 {
-            let now = 1002 + tick * 20;
-            while let Some((arrival, i)) = waiting.next_if(|(arrival, _)| *arrival + 2 <= now) {
-                let timestamp = (u32::MAX - 3000).wrapping_add(i as u32 * 160);
-                buffer.insert(timestamp, &packet(timestamp, 160), at(arrival));
-            }
-            let mut out = [0; FRAME];
-            playout.pull(&buffer, at(now), Missing::Silence, &mut out);
-            frames.push(out);
-        }
-        frames
-    }
-
-    fn heard(frames: &[[i16; FRAME]]) -> usize {
-        frames.iter().flatten().filter(|s| **s != 0).count()
-    }
-
-    #[test]
-    fn nothing_is_lost_of_steady_packets_over_a_timestamp_wrap() {
-        for config in [
-            JitterConfig::default(),
-            JitterConfig::Fixed { delay_ms: 60 },
-        ] {
-            let frames = run(config, 100, |_| Some(0));
-            let flat: Vec<i16> = frames.iter().flatten().copied().collect();
-            let first = flat.iter().position(|s| *s != 0).unwrap();
-            for (i, sample) in flat[first..first + 100 * 160].iter().enumerate() {
-                let expected = mark((u32::MAX - 3000).wrapping_add(i as u32));
-                assert_eq!(*sample, expected, "{config:?}, sample {i}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_delay_is_small_without_jitter_and_as_told_when_fixed() {
-        for (config, frames_later) in [
-            (JitterConfig::default(), 1),
-            (JitterConfig::Fixed { delay_ms: 100 }, 4),
-        ] {
-            let frames = run(config, 100, |_| Some(0));
-            let first = frames
-                .iter()
-                .position(|f| f.iter().any(|s| *s != 0))
-                .unwrap();
-            assert_eq!(first, frames_later, "{config:?}");
-        }
-    }
-
-    #[test]
-    fn reordered_packets_are_put_in_order() {
-        // Every fifth packet is overtaken by the next.
-        let frames = run(JitterConfig::Fixed { delay_ms: 80 }, 100, |i| {
-            Some(if i % 5 == 0 { 25 } else { 0 })
-        });
-        assert_eq!(heard(&frames), 100 * 160);
-    }
-
-    #[test]
-    fn an_adaptive_reader_learns_the_jitter() {
-        let frames = run(JitterConfig::default(), 500, |i| {
-            Some(if i % 7 == 3 { 60 } else { 0 })
-        });
-        let early = heard(&frames[..50]);
-        let late = heard(&frames[400..500]);
-        assert!(early < 50 * 160, "the first late packets are missed");
-        assert_eq!(late, 100 * 160, "later ones are waited for");
-    }
-
-    #[test]
-    fn lost_packets_are_concealed_and_do_not_shift_what_follows() {
-        let mut buffer = JitterBuffer::new();
-        let mut playout = Playout::new(JitterConfig::Fixed { delay_ms: 40 });
-        for tick in 0..50u64 {
-            let timestamp = tick as u32 * 160;
-            if tick != 20 {
-                buffer.insert(timestamp, &[5000; 160], at(1000 + tick * 20));
-            }
-            let mut out = [0; FRAME];
-            playout.pull(&buffer, at(1002 + tick * 20), Missing::Conceal, &mut out);
-            if tick > 5 {
-                assert!(out.iter().all(|s| *s > 2000), "tick {tick}: {out:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_jump_of_the_timestamps_starts_anew() {
-        let mut buffer = JitterBuffer::new();
-        let mut playout = Playout::new(JitterConfig::default());
-        let mut heard = 0;
-        for tick in 0..100u64 {
-            let jump = if tick < 50 { 0 } else { 3_000_000_000u32 };
-            buffer.insert(
-                (tick as u32 * 160).wrapping_add(jump),
-                &[5000; 160],
-                at(1000 + tick * 20),
-            );
-            let mut out = [0; FRAME];
-            playout.pull(&buffer, at(1002 + tick * 20), Missing::Silence, &mut out);
-            heard += out.iter().filter(|s| **s != 0).count();
-        }
-        assert!(heard > 95 * 160, "{heard}");
-    }
-
-    #[test]
-    fn a_drifting_clock_is_followed() {
-        // The sender's clock is 1 % slow: 20 ms of its time take 20.2 ms.
-        let mut buffer = JitterBuffer::new();
-        let mut playout = Playout::new(JitterConfig::Fixed { delay_ms: 60 });
-        let (mut silent, mut frames) = (0, 0);
-        for tick in 0..3000u64 {
-            let now = Time::from_millis(1000 + tick * 20);
-            let sent = (tick * 1000) / 1010;
-            let timestamp = sent as u32 * 160;
-            // Half a second of sound, half a second of silence.
-            let level = if sent % 50 < 25 { 5000 } else { 0 };
-            buffer.insert(
-                timestamp,
-                &[level; 160],
-                now - Duration::from_micros(200 * (tick % 2)),
-            );
-            let mut out = [0; FRAME];
-            playout.pull(
-                &buffer,
-                now + Duration::from_millis(2),
-                Missing::Silence,
-                &mut out,
-            );
-            frames += 1;
-            silent += usize::from(out.iter().all(|s| *s == 0));
-        }
-        let share = silent as f64 / f64::from(frames);
-        assert!((0.45..0.55).contains(&share), "{share}");
-    }
-
-    #[test]
-    fn the_ring_forgets_what_it_overwrites() {
-        let mut ring = Ring::new();
-        ring.insert(0, &[7; 160]);
-        ring.insert(RING as u32, &[8; 80]);
-        let mut out = [1; 160];
-        ring.read(RING as u32, &mut out);
-        assert_eq!(out[..80], [8; 80]);
-        assert_eq!(out[80..], [0; 80]);
-        ring.read(0, &mut out);
-        assert_eq!(out, {
-            let mut kept = [7; 160];
-            kept[..80].fill(0);
-            kept
-        });
-        ring.insert(0, &[9; 80]);
-        ring.read(0, &mut out);
-        assert_eq!(out[0], 0, "older than the ring is long");
-    }
-}
+mod tests;

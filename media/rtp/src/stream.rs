@@ -112,6 +112,7 @@ impl StreamState {
             let capture = self
                 .capture
                 .get_or_insert_with(|| Box::new(Capture::new(config.jitter)));
+            capture.set_jitter(config.jitter);
             if let Some(tone) = capture.set_inband(inband) {
                 let now = self.next_turn.unwrap_or_default();
                 self.inbound

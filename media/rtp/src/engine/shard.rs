@@ -37,8 +37,9 @@ const LATE: Duration = Duration::from_millis(5);
 /// Batches that are taken from one socket in one turn; more wait in the kernel, or are dropped there.
 const MAX_BATCHES: usize = 4;
 
-/// RTCP is looked at once in so many turns.
-const RTCP_TURNS: u64 = 5;
+/// RTCP, and what else can wait, is looked at once in so many turns. The kernel notes when reports
+/// arrive, so that round trips are exact all the same.
+const RTCP_TURNS: u64 = 10;
 
 /// Commands that are taken in one slot.
 const MAX_COMMANDS: usize = 512;
@@ -92,6 +93,14 @@ pub(crate) struct Entry {
     pub connected: Option<SocketAddr>,
     pub slot: usize,
     pub send_failures: u64,
+}
+
+/// What becomes of a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Lives,
+    /// Its handle is gone, and the command that says so was lost.
+    Closed,
 }
 
 /// A media thread's own.
@@ -164,6 +173,10 @@ impl Shard {
                 position = oldest;
             }
         }
+        // Streams that were just opened end with all their events, too.
+        while let Ok(command) = self.commands.try_recv() {
+            self.obey(command);
+        }
         for index in 0..self.streams.len() {
             self.close(index);
         }
@@ -203,34 +216,24 @@ impl Shard {
         }
         let mut i = 0;
         while let Some(index) = self.wheel.get(position, i) {
-            // A closed stream leaves its place to another.
-            if self.is_closed(index) {
-                self.close(index as usize);
-            } else {
-                self.play_out(index, position, nominal, now);
-                i += 1;
-            }
+            self.play_out(index, position, nominal, now);
+            i += 1;
         }
         self.wall_offset = sys::wall_offset();
         let mut i = 0;
         while let Some(index) = self.wheel.get(position + LEAD, i) {
-            self.read(index, position, now);
-            i += 1;
+            // A closed stream leaves its place to another.
+            if self.read(index, position, now) == Fate::Closed {
+                self.close(index as usize);
+            } else {
+                i += 1;
+            }
         }
         if position.is_multiple_of(1000) {
             self.cells
                 .cpu_nanos
                 .store(sys::thread_cpu(), Ordering::Relaxed);
         }
-    }
-
-    fn entry(&mut self, index: u32) -> Option<&mut Entry> {
-        self.streams.get_mut(index as usize)?.as_deref_mut()
-    }
-
-    fn is_closed(&mut self, index: u32) -> bool {
-        self.entry(index)
-            .is_some_and(|entry| entry.shared.closed.load(Ordering::Relaxed))
     }
 
     fn obey(&mut self, command: Command) {
@@ -321,9 +324,9 @@ impl Shard {
     }
 
     /// Reads a stream's sockets.
-    fn read(&mut self, index: u32, position: u64, now: Time) {
+    fn read(&mut self, index: u32, position: u64, now: Time) -> Fate {
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
-            return;
+            return Fate::Lives;
         };
         let mut drain = Drain {
             batch: &mut self.batch,
@@ -337,6 +340,9 @@ impl Shard {
         });
         let turn = position / SLOTS as u64 + u64::from(index);
         if turn.is_multiple_of(RTCP_TURNS) {
+            if entry.shared.closed.load(Ordering::Relaxed) {
+                return Fate::Closed;
+            }
             drain.drain(&entry.pair.rtcp, |data, source, arrival| {
                 match state.receive_rtcp(data, source, arrival) {
                     Received::Taken => add(&cells.rtcp_in, 1),
@@ -350,6 +356,7 @@ impl Shard {
         }
         follow(entry, now);
         report(entry, &self.cells);
+        Fate::Lives
     }
 }
 
