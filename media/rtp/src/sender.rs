@@ -139,7 +139,9 @@ impl Sender {
             return None;
         }
         let gap = nominal.since(due);
-        if !self.sending || gap > MAX_DEBT {
+        if !self.sending {
+            self.resume(gap);
+        } else if gap > MAX_DEBT {
             self.skip(gap, ptime);
         }
         if self.sent_at.is_some_and(|at| now.since(at) < ptime / 2) {
@@ -152,15 +154,19 @@ impl Sender {
         Some(built)
     }
 
-    /// Leaves out what is overdue: the timestamps go on with the time.
-    fn skip(&mut self, gap: Duration, ptime: Duration) {
-        if self.sending {
-            self.skipped += (gap.as_nanos() / ptime.as_nanos().max(1)) as u64;
-        }
+    /// Sends again after a pause: the timestamps went on with the time.
+    fn resume(&mut self, gap: Duration) {
         self.timestamp = self.timestamp.wrapping_add(gap.in_samples());
         self.due = self.due.map(|due| due + gap);
         self.marker = true;
         self.sending = true;
+    }
+
+    /// Leaves out the packets that are overdue, whole ones, so that the stream keeps to its slot.
+    fn skip(&mut self, gap: Duration, ptime: Duration) {
+        let packets = u32::try_from(gap.as_nanos() / ptime.as_nanos().max(1)).unwrap_or(u32::MAX);
+        self.skipped += u64::from(packets);
+        self.resume(ptime.saturating_mul(packets));
     }
 
     fn build(

@@ -212,7 +212,10 @@ impl Shard {
             }
         }
         while let Some(index) = self.wheel.take_extra(position) {
-            self.play_out(index, position, nominal, now);
+            // One that stopped sending meanwhile begins again in its own slot.
+            if self.is_sending(index) {
+                self.play_out(index, position, nominal, now);
+            }
         }
         let mut i = 0;
         while let Some(index) = self.wheel.get(position, i) {
@@ -234,6 +237,11 @@ impl Shard {
                 .cpu_nanos
                 .store(sys::thread_cpu(), Ordering::Relaxed);
         }
+    }
+
+    fn is_sending(&self, index: u32) -> bool {
+        let entry = self.streams.get(index as usize).and_then(Option::as_ref);
+        entry.is_some_and(|entry| entry.state.due().is_some())
     }
 
     fn obey(&mut self, command: Command) {
@@ -263,7 +271,7 @@ impl Shard {
             Order::StopRecord(slot, trim_ms) => state.stop_record(slot, trim_ms),
             Order::Close => {}
         }
-        report(entry, &self.cells);
+        entry.report(&self.cells);
     }
 
     fn open(&mut self, mut entry: Box<Entry>) {
@@ -287,13 +295,21 @@ impl Shard {
             send_rtcp(&entry.pair.rtcp, bye, &buffer, &self.cells);
         }
         add(&self.cells.skipped_packets, entry.state.skipped());
-        report(&mut entry, &self.cells);
-        let port = entry.pair.port;
-        drop(entry);
+        let Entry {
+            mut state,
+            pair,
+            events,
+            send_failures,
+            ..
+        } = *entry;
+        let port = pair.port;
+        drop(pair);
         // Whoever asks next finds the port free; nobody asks any more when the engine is gone.
         let _ = self.freed.send(port);
         self.cells.streams.fetch_sub(1, Ordering::Relaxed);
         self.open.fetch_sub(1, Ordering::Relaxed);
+        // The last event says that the ports are free, so it comes last.
+        report(&mut state, &events, send_failures, &self.cells);
     }
 
     fn play_out(&mut self, index: u32, position: u64, nominal: Time, now: Time) {
@@ -320,7 +336,7 @@ impl Shard {
         {
             self.wheel.visit_again(index, position);
         }
-        report(entry, &self.cells);
+        entry.report(&self.cells);
     }
 
     /// Reads a stream's sockets.
@@ -355,7 +371,7 @@ impl Shard {
             }
         }
         follow(entry, now);
-        report(entry, &self.cells);
+        entry.report(&self.cells);
         Fate::Lives
     }
 }
@@ -464,16 +480,27 @@ fn send_rtcp(socket: &UdpSocket, transmit: Transmit, buffer: &[u8], cells: &Cell
     }
 }
 
+impl Entry {
+    fn report(&mut self, cells: &Cells) {
+        report(&mut self.state, &self.events, self.send_failures, cells);
+    }
+}
+
 /// Hands over a stream's events; never waits.
-fn report(entry: &mut Entry, cells: &Cells) {
-    while let Some(mut event) = entry.state.poll_event() {
+fn report(
+    state: &mut StreamState,
+    events: &events::Sender<MediaEvent>,
+    send_failures: u64,
+    cells: &Cells,
+) {
+    while let Some(mut event) = state.poll_event() {
         if let MediaEvent::Closed(stats) = &mut event {
-            stats.outbound.failed = entry.send_failures;
-            stats.outbound.packets = stats.outbound.packets.saturating_sub(entry.send_failures);
+            stats.outbound.failed = send_failures;
+            stats.outbound.packets = stats.outbound.packets.saturating_sub(send_failures);
         }
-        let crowded = entry.events.capacity() <= RESERVED_EVENTS;
-        let dropped = crowded && event.is_expendable() || entry.events.try_send(event).is_err();
-        if dropped && !entry.events.is_closed() {
+        let crowded = events.capacity() <= RESERVED_EVENTS;
+        let dropped = crowded && event.is_expendable() || events.try_send(event).is_err();
+        if dropped && !events.is_closed() {
             add(&cells.events_dropped, 1);
         }
     }

@@ -328,3 +328,21 @@ fn an_engine_that_is_too_late_leaves_packets_out_and_timestamps_tell() {
     assert_eq!(after.timestamp, FIRST_TIMESTAMP.wrapping_add(1200 * 8));
     assert!(after.peak() > 7000, "the prompt is not cut");
 }
+
+#[test]
+fn leaving_packets_out_while_catching_up_keeps_the_slot() {
+    let mut line = Line::new(config());
+    line.run(200);
+    // Four packets behind, and the first of them so late that the next visit is too early for
+    // another one: half a turn later they are more than may be caught up with.
+    line.ms += 80;
+    line.turn_late(Duration::from_millis(20));
+    line.run(1000);
+    for pair in line.sent.windows(2) {
+        assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+        assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp) % 160, 0);
+    }
+    assert!(line.state.skipped() > 0);
+    let late = &line.sent[line.sent.len() - 10..];
+    assert!(late.iter().all(|packet| packet.at_ms % 20 == 0), "{late:?}");
+}
