@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config, document: &Spanned<DeTable<'_>>) -> Vec<Dia
     checks.flows();
     checks.fallbacks();
     checks.routes();
+    checks.misfits();
     checks.found
 }
 
@@ -236,6 +237,14 @@ impl Checks<'_> {
                     self.report(&in_route(&index, &trunk.path), message, help);
                 }
             }
+        }
+    }
+
+    fn misfits(&mut self) {
+        for misfit in self.config.misfits() {
+            let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
+            let span = locate(self.document, &path);
+            self.found.push(Diagnostic::new(Code::ConfigValue, span, misfit.message));
         }
     }
 

@@ -20,10 +20,10 @@ use toml::de::DeTable;
 
 pub use diagnostic::{ConfigError, Diagnostic, Located};
 pub use reference::reference;
-pub use routing::{CalendarConfig, RouteConfig, Routing};
+pub use routing::{CalendarConfig, NumberConfig, RouteConfig};
 pub use secret::{Secret, SecretError};
 pub use text::{
-    AdminListen, CountryCode, DialPrefix, Peer, PortRange, SecretSource, SipAddress, SipTransport,
+    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport,
     TextError, TimeZoneName,
 };
 pub use types::{

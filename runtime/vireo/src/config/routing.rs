@@ -1,50 +1,25 @@
-//! `[[routes]]` and `[calendars]`, whose shape belongs to the crate that decides by them.
-//!
-//! This module is the one place where the two meet: [`RouteConfig`] and [`CalendarConfig`] keep
-//! each entry as it was written, and [`Config::routing`](super::Config::routing) hands them on.
+//! `[[routes]]`, `[calendars]`, `[caller-lists]` and the numbers of trunks: their shape belongs to
+//! the crate that decides by them, and so does the judgement of what stands in them.
 
-use std::collections::BTreeMap;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vireo_call::route::number::Normalizer;
+use vireo_call::route::{Routes, RoutesConfig};
 
-use super::types::{Config, Trunk};
+pub use vireo_call::route::number::NumberConfig;
+pub use vireo_call::route::{CalendarConfig, RouteConfig};
 
-/// One entry of `[[routes]]`, as written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RouteConfig(pub toml::Table);
-
-/// One entry of `[calendars]`, as written.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CalendarConfig(pub toml::Table);
-
-macro_rules! open_table {
-    ($type:ident, $about:literal) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "object", "description": $about, "additionalProperties": true })
-            }
-        }
-    };
-}
-
-open_table!(
-    RouteConfig,
-    "A rule that sends calls to a flow, or rejects them."
-);
-open_table!(CalendarConfig, "A set of days.");
+use super::types::Config;
 
 /// A name that a route mentions, and the keys that lead to it: `["caller", "refused", "flow"]`.
 pub(super) struct Mention {
     pub(super) path: Vec<String>,
     pub(super) name: String,
+}
+
+/// Something that cannot be used, and the keys that lead to it.
+pub(super) struct Misfit {
+    pub(super) path: Vec<String>,
+    pub(super) message: String,
 }
 
 /// The flows that a route hands calls to.
@@ -86,28 +61,63 @@ fn mentions(route: &RouteConfig, paths: &[&[&str]]) -> Vec<Mention> {
     found
 }
 
-/// What routing is compiled from.
-#[derive(Clone, Copy, Debug)]
-pub struct Routing<'a> {
-    /// The routes in their order.
-    pub routes: &'a [RouteConfig],
-    /// The calendars by name.
-    pub calendars: &'a BTreeMap<String, CalendarConfig>,
-    /// Lists of callers by name.
-    pub caller_lists: &'a BTreeMap<String, Vec<String>>,
-    /// The trunks by name: how numbers are normalised.
-    pub trunks: &'a BTreeMap<String, Trunk>,
-}
-
 impl Config {
     /// What routing is compiled from.
     #[must_use]
-    pub fn routing(&self) -> Routing<'_> {
-        Routing {
-            routes: &self.routes,
-            calendars: &self.calendars,
-            caller_lists: &self.caller_lists,
-            trunks: &self.trunks,
+    pub fn routing(&self) -> RoutesConfig {
+        RoutesConfig {
+            routes: self.routes.clone(),
+            calendars: self.calendars.clone(),
+            caller_lists: self.caller_lists.clone(),
+            time_zone: Some(self.server.time_zone.to_string()),
+            language: Some(self.prompts.default_language.clone()),
+        }
+    }
+
+    /// What is wrong with the routes and numbers beyond their keys and types.
+    pub(super) fn misfits(&self) -> Vec<Misfit> {
+        let routes = Routes::compile(&self.routing()).err().unwrap_or_default();
+        let mut found: Vec<Misfit> = routes
+            .into_iter()
+            .map(|error| {
+                let mut path = self.place(&error.place);
+                path.extend(error.field.split('.').map(str::to_owned));
+                Misfit {
+                    path,
+                    message: format!("{}: {}", error.field, error.problem),
+                }
+            })
+            .collect();
+        for (name, trunk) in &self.trunks {
+            for error in Normalizer::new(&trunk.numbers).err().unwrap_or_default() {
+                found.push(Misfit {
+                    path: ["trunks", name, "numbers", error.field].map(str::to_owned).to_vec(),
+                    message: format!("{}: {}", error.field, error.problem),
+                });
+            }
+        }
+        found
+    }
+
+    /// The keys that lead to what a route error calls "route office" or "calendar lebanon".
+    fn place(&self, place: &str) -> Vec<String> {
+        let path = |keys: [&str; 2]| keys.map(str::to_owned).to_vec();
+        if let Some(name) = place.strip_prefix("calendar ") {
+            return path(["calendars", name]);
+        }
+        if let Some(name) = place.strip_prefix("caller list ") {
+            return path(["caller-lists", name]);
+        }
+        let numbered = place.strip_prefix("route number ").and_then(|number| number.parse::<usize>().ok());
+        let index = match numbered {
+            Some(number) => number.checked_sub(1),
+            None => place
+                .strip_prefix("route ")
+                .and_then(|name| self.routes.iter().position(|route| route.name == name)),
+        };
+        match index {
+            Some(index) => path(["routes", &index.to_string()]),
+            None => vec!["routes".to_owned()],
         }
     }
 }

@@ -36,7 +36,7 @@ listen = "unix:admin.sock"
 peers = ["198.51.100.0/24"]
 calls-per-second = 20
 identity = "trusted"
-country-code = "86"
+numbers = { country-code = "86" }
 
 [trunks.office]
 peers = ["127.0.0.1"]
@@ -83,7 +83,7 @@ fn a_whole_file_is_read() {
     assert_eq!(settings, ["0.5", "hello", "true", "3"], "by key");
     let limits = demo.limits.over(&config.limits);
     assert_eq!((limits.cpu_ms, limits.host_calls), (100, 100_000));
-    assert_eq!(config.routing().routes.len(), 1);
+    assert_eq!(config.routing().routes[0].name, "hotline");
 }
 
 #[test]
@@ -181,8 +181,8 @@ const REPORTS: &[(&str, &str)] = &[
         "error[VR0006]: there is no flow `dmeo`\n --> vireo.toml:2:12\n  |\n2 | fallback = \"dmeo\"\n  |            ^^^^^^\n  = did you mean `demo`?",
     ),
     (
-        "[[routes]]\nflow = \"demo\"\n",
-        "error[VR0006]: there is no flow `demo`\n --> vireo.toml:2:8\n  |\n2 | flow = \"demo\"\n  |        ^^^^^^\n  = add [flows.demo]",
+        "[[routes]]\nname = \"r\"\nflow = \"demo\"\n",
+        "error[VR0006]: there is no flow `demo`\n --> vireo.toml:3:8\n  |\n3 | flow = \"demo\"\n  |        ^^^^^^\n  = add [flows.demo]",
     ),
     (
         "[admin]\nlisten = \"0.0.0.0:8089\"\n",
@@ -253,16 +253,36 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
         "has the secret `k` and is not granted it",
     ),
     (
-        "[flows.a]\n[[routes]]\nflow = \"a\"\ntrunk = \"x\"\n",
+        "[flows.a]\n[[routes]]\nname = \"r\"\nflow = \"a\"\ntrunk = \"x\"\n",
         "there is no trunk `x`",
     ),
     (
-        "[flows.a]\n[trunks.b]\npeers = [\"::1\"]\n[[routes]]\nflow = \"a\"\ntrunk = [\"b\", \"x\"]\n",
-        "there is no trunk `x`\n --> vireo.toml:6:15",
+        "[flows.a]\n[trunks.b]\npeers = [\"::1\"]\n[[routes]]\nname = \"r\"\nflow = \"a\"\ntrunk = [\"b\", \"x\"]\n",
+        "there is no trunk `x`\n --> vireo.toml:7:15",
     ),
     (
-        "[flows.a]\n[[routes]]\nflow = \"a\"\ncaller = { deny = [\"1\"], refused = { flow = \"b\" } }\n",
-        "there is no flow `b`\n --> vireo.toml:4:45",
+        "[flows.a]\n[[routes]]\nname = \"r\"\nflow = \"a\"\ncaller = { deny = [\"1\"], refused = { flow = \"b\" } }\n",
+        "there is no flow `b`\n --> vireo.toml:5:45",
+    ),
+    (
+        "[flows.a]\n[[routes]]\nname = \"r\"\nflow = \"a\"\ncalled = [\"1\", \"/[/\"]\n",
+        "called: ",
+    ),
+    (
+        "[flows.a]\n[[routes]]\nname = \"r\"\nflow = \"a\"\nwhen.times = \"9-5 o'clock\"\n",
+        " --> vireo.toml:5:14",
+    ),
+    (
+        "[flows.a]\n[[routes]]\nname = \"r\"\nflow = \"a\"\nwhne = {}\n",
+        "unknown key `whne` in [[routes]] number 1",
+    ),
+    (
+        "[[routes]]\nname = \"r\"\nreject = 200\n",
+        "`reject` in [[routes]] number 1 is 200; it must be 400 to 699",
+    ),
+    (
+        "[trunks.a]\npeers = [\"::1\"]\nnumbers = { country-code = \"+49\" }\n",
+        "country-code: ",
     ),
 ];
 

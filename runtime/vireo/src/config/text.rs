@@ -70,8 +70,6 @@ text_types! {
     Peer, "peer", "An IP address or network in CIDR notation.", ["203.0.113.7", "198.51.100.0/24", "2001:db8::/48"];
     TimeZoneName, "time-zone", "The name of an IANA time zone.", ["UTC", "Europe/Berlin", "Asia/Shanghai"];
     SecretSource, "secret-source", "Where a secret is read from: a file or an environment variable.", ["file:/etc/vireo/api-key", "env:API_KEY"];
-    CountryCode, "country-code", "A country code of ITU-T E.164 without \"+\".", ["49", "86"];
-    DialPrefix, "dial-prefix", "Digits dialled before a number.", ["0", "00", "011"];
 }
 
 /// Why a text is not a value of its type.
@@ -343,54 +341,6 @@ impl fmt::Display for SecretSource {
     }
 }
 
-/// A country code of ITU-T E.164, without "+".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CountryCode(String);
-
-impl FromStr for CountryCode {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        if digits && (1..=3).contains(&text.len()) && !text.starts_with('0') {
-            Ok(CountryCode(text.to_owned()))
-        } else {
-            Err(refused(
-                "write the 1 to 3 digits of the country code without \"+\" or zeros: \"49\"",
-            ))
-        }
-    }
-}
-
-impl fmt::Display for CountryCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Digits dialled before a number: "0", "011".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialPrefix(String);
-
-impl FromStr for DialPrefix {
-    type Err = TextError;
-
-    fn from_str(text: &str) -> Result<Self, TextError> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        if digits && (1..=5).contains(&text.len()) {
-            Ok(DialPrefix(text.to_owned()))
-        } else {
-            Err(refused("write 1 to 5 digits: \"0\", \"011\""))
-        }
-    }
-}
-
-impl fmt::Display for DialPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,9 +380,6 @@ mod tests {
             ("time-zone", "Mars/Olympus", "no time zone"),
             ("secret-source", "hunter2", "not the secret itself"),
             ("secret-source", "env:", "not the secret itself"),
-            ("country-code", "+49", "without \"+\""),
-            ("country-code", "049", "without \"+\""),
-            ("dial-prefix", "", "1 to 5 digits"),
             ("ip", "localhost", "IPv4 or IPv6"),
         ] {
             let error = check(format, text).unwrap().unwrap_err();

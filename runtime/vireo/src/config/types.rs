@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::routing::{CalendarConfig, RouteConfig};
+use super::routing::{CalendarConfig, NumberConfig, RouteConfig};
 use super::text::{
-    AdminListen, CountryCode, DialPrefix, Peer, PortRange, SecretSource, SipAddress, SipTransport,
+    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport,
     TimeZoneName,
 };
 
@@ -425,15 +425,9 @@ pub struct Trunk {
     /// Is its P-Asserted-Identity (RFC 3325) believed?
     #[serde(default)]
     pub identity: Identity,
-    /// Country code of numbers in national form, without "+": "49".
+    /// How it writes numbers.
     #[serde(default)]
-    pub country_code: Option<CountryCode>,
-    /// What stands before a national number: "0".
-    #[serde(default)]
-    pub national_prefix: Option<DialPrefix>,
-    /// What stands before an international number, beside "+": "00", "011".
-    #[serde(default)]
-    pub international_prefix: Option<DialPrefix>,
+    pub numbers: NumberConfig,
 }
 
 /// Is P-Asserted-Identity (RFC 3325) believed?

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use vireo_audio::prompt::LibraryConfig;
 use vireo_audio::recorder::Format;
-use vireo_call::route::number::{NumberConfig, Normalizer};
-use vireo_call::route::{Routes, RoutesConfig};
+use vireo_call::route::number::Normalizer;
+use vireo_call::route::Routes;
 use vireo_call::settings::{FlowSettings, InbandDtmf, MediaSettings, RecordingSettings, SecretValue, Settings};
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{Grants, HostConfig, Limits};
@@ -54,7 +54,7 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
         engine,
         prompts: LibraryConfig { default_language: config.prompts.default_language.clone(), ..LibraryConfig::new(&config.prompts.directory) },
         recordings: config.recordings.directory.clone(),
-        data: config.server.data_directory.clone(),
+        data: config.store_directory(),
     })
 }
 
@@ -104,7 +104,6 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
         },
         apology: Some(config.prompts.apology.clone()).filter(|name| !name.is_empty()),
         recordings: RecordingSettings {
-            directory: config.recordings.directory.clone(),
             format: match config.recordings.format {
                 config::RecordingFormat::Pcm16 => Format::Pcm16,
                 config::RecordingFormat::Mulaw => Format::Mulaw,
@@ -152,14 +151,7 @@ fn audio_codec(codec: config::Codec) -> vireo_audio::Codec {
 }
 
 fn routes(config: &Config) -> Result<Routes, ServeError> {
-    let routing = RoutesConfig {
-        routes: config.routes.clone(),
-        calendars: config.calendars.clone(),
-        time_zone: Some(config.server.time_zone.to_string()),
-        language: Some(config.prompts.default_language.clone()),
-        ..RoutesConfig::default()
-    };
-    Routes::compile(&routing).map_err(|errors| {
+    Routes::compile(&config.routing()).map_err(|errors| {
         ServeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
 }
@@ -167,17 +159,7 @@ fn routes(config: &Config) -> Result<Routes, ServeError> {
 fn normalizers(config: &Config) -> Result<HashMap<String, Normalizer>, ServeError> {
     let mut normalizers = HashMap::new();
     for (name, trunk) in &config.trunks {
-        let mut number = NumberConfig {
-            country_code: trunk.country_code.as_ref().map(ToString::to_string),
-            ..NumberConfig::default()
-        };
-        if let Some(prefix) = &trunk.national_prefix {
-            number.national_prefix = prefix.to_string();
-        }
-        if let Some(prefix) = &trunk.international_prefix {
-            number.international_prefixes = vec![prefix.to_string()];
-        }
-        let normalizer = Normalizer::new(&number).map_err(|errors| {
+        let normalizer = Normalizer::new(&trunk.numbers).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(|error| format!("trunk {name}: {error}")).collect();
             ServeError::Routes(lines.join("\n"))
         })?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::body::Bytes;
-use vireo_call::route::{Action, Query as RouteQuery};
+use vireo_call::route::{Action, Query as RouteQuery, Step};
 use vireo_call::{Command, DeployError, Deployed, Runtime};
 use vireo_sip::stack::Stack;
 use vireo_store::cdr::{Cdr, Query};
@@ -91,7 +91,6 @@ impl LiveOperations {
         if self.runtime.journal_entries_dropped() > 0 {
             warnings.push("journal entries were lost: the disk does not keep up".to_owned());
         }
-        warnings.extend(self.runtime.engine().warnings());
         if let Ok(flows) = self.runtime.flows() {
             let empty = flows.iter().filter(|flow| flow.serving.is_empty());
             warnings.extend(empty.map(|flow| {
@@ -158,7 +157,7 @@ impl LiveOperations {
         let steps = decision.why.iter().map(|step| RouteStep {
             route: step.route.to_string(),
             matched: step.matched,
-            why: step.to_string(),
+            why: reasons(step),
         });
         let (flow, language, reject) = match &decision.action {
             Action::Flow { name, language, .. } => (Some(name.to_string()), Some(language.to_string()), None),
@@ -176,6 +175,19 @@ impl LiveOperations {
             reject,
             language,
         })
+    }
+}
+
+/// Why a route did or did not match: the condition that failed, or those that held.
+fn reasons(step: &Step) -> String {
+    let failed = step.checks.iter().find(|check| !check.held);
+    match failed {
+        Some(check) => format!("{} is not {}", check.condition, check.wanted),
+        None if step.checks.is_empty() => "it has no condition".to_owned(),
+        None => {
+            let held = step.checks.iter().map(|check| format!("{} is {}", check.condition, check.wanted));
+            held.collect::<Vec<_>>().join(", ")
+        }
     }
 }
 

@@ -1,0 +1,76 @@
+//! The plainest WAV reader: 16-bit PCM, so that recordings are judged by other eyes than our own.
+
+use std::path::Path;
+
+/// Samples of a file, channels interleaved.
+#[derive(Debug, Clone)]
+pub struct Wav {
+    /// Hz.
+    pub rate: u32,
+    /// 1 or 2.
+    pub channels: u16,
+    /// Channels interleaved.
+    pub samples: Vec<i16>,
+}
+
+impl Wav {
+    /// Reads a file.
+    ///
+    /// # Panics
+    /// It is no 16-bit PCM WAV file.
+    pub fn read(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(bytes.starts_with(b"RIFF") && &bytes[8..12] == b"WAVE", "{}", path.display());
+        let (mut at, mut format) = (12, None);
+        while at + 8 <= bytes.len() {
+            let size = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+            let body = &bytes[at + 8..(at + 8 + size).min(bytes.len())];
+            match &bytes[at..at + 4] {
+                b"fmt " => {
+                    let u16_at = |at: usize| u16::from_le_bytes(body[at..at + 2].try_into().unwrap());
+                    assert_eq!((u16_at(0), u16_at(14)), (1, 16), "{}: 16-bit PCM", path.display());
+                    format = Some((u16_at(2), u32::from_le_bytes(body[4..8].try_into().unwrap())));
+                }
+                b"data" => {
+                    let (channels, rate) = format.expect("fmt before data");
+                    let samples = body.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+                    return Self { rate, channels, samples };
+                }
+                _ => {}
+            }
+            at += 8 + size + size % 2;
+        }
+        panic!("{}: no data chunk", path.display());
+    }
+
+    /// One channel.
+    pub fn channel(&self, number: usize) -> Vec<i16> {
+        self.samples.iter().skip(number).step_by(usize::from(self.channels)).copied().collect()
+    }
+}
+
+/// Where `reference` is best heard in `heard` and how well: offset in samples, and the normalised
+/// correlation (1: the same but for level).
+pub fn find(reference: &[i16], heard: &[i16]) -> (usize, f64) {
+    // A coarse search over 2 ms steps, then sample by sample around its best place.
+    let coarse = (0..heard.len().saturating_sub(reference.len() / 2)).step_by(4);
+    let best = coarse.map(|at| (at, correlation(reference, &heard[at..], 4))).max_by(|a, b| a.1.total_cmp(&b.1));
+    let Some((around, _)) = best else {
+        return (0, 0.0);
+    };
+    (around.saturating_sub(8)..(around + 8).min(heard.len()))
+        .map(|at| (at, correlation(reference, &heard[at..], 1)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .unwrap_or((0, 0.0))
+}
+
+fn correlation(a: &[i16], b: &[i16], step: usize) -> f64 {
+    let (mut ab, mut aa, mut bb) = (0.0, 1.0, 1.0);
+    for (x, y) in a.iter().zip(b).step_by(step) {
+        let (x, y) = (f64::from(*x), f64::from(*y));
+        ab += x * y;
+        aa += x * x;
+        bb += y * y;
+    }
+    ab / (aa * bb).sqrt()
+}
