@@ -144,12 +144,12 @@ fn early_media_and_refusals() {
     call.expect_status(180);
     assert!(call.expect_status(183).media().is_some(), "183 carries the answer");
     call.expect_status(486);
-    call.ack("");
+    call.ack_refusal();
     assert!(peer.packets().len() > 20, "the prompt was heard before the refusal");
     let mut call = Call::new(server.udp, "reject");
     call.request("INVITE", &sdp(&peer, true));
     call.expect_status(603);
-    call.ack("");
+    call.ack_refusal();
     let records = records(&server, 2);
     assert!(records.iter().all(|record| record["outcome"] == "rejected"), "{records:?}");
     assert_nothing_left(&server);

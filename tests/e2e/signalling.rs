@@ -175,9 +175,10 @@ fn no_codec_in_common() {
     let mut call = Call::new(server.udp, "sig");
     call.request("INVITE", &offer);
     let refused = call.expect_status(488);
-    assert!(refused.header("Warning").is_some() || refused.status() == 488);
-    call.ack("");
-    assert_eq!(only_call(&server).outcome(), "rejected");
+    assert!(refused.header("Warning").is_some(), "{}", refused.0);
+    call.ack_refusal();
+    let record = records(&server, 1).remove(0);
+    assert_eq!((record["outcome"].as_str(), record["sip_status"].as_u64()), (Some("rejected"), Some(488)));
 }
 
 #[test]
@@ -219,7 +220,7 @@ fn a_network_that_loses_and_swaps_datagrams() {
     let server = Server::start(&Setup::with_flows(&["sig"]));
     let lossy = vireo_tests::lossy::Proxy::start(server.udp);
     let report = Run::new("basic", "sig").calls(20, 5.0).limit(Duration::from_secs(90)).succeed(lossy.address());
-    assert!(lossy.dropped() > 10 && lossy.swapped() > 5, "{} dropped, {} swapped", lossy.dropped(), lossy.swapped());
+    assert!(lossy.dropped() > 5 && lossy.swapped() > 1, "{} dropped, {} swapped", lossy.dropped(), lossy.swapped());
     assert!(report.retransmissions > 0);
     assert_eq!(records(&server, 20).len(), 20, "no call was begun twice");
     assert_nothing_left(&server);

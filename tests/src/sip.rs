@@ -201,6 +201,12 @@ impl Call {
         self.send(&self.text("ACK", &branch, self.cseq, body));
     }
 
+    /// Acknowledges a final response other than 2xx: part of the INVITE's own transaction (RFC 3261,
+    /// 17.1.1.3).
+    pub fn ack_refusal(&mut self) {
+        self.send(&self.text("ACK", &self.branch, self.cseq, ""));
+    }
+
     /// INVITE, 200, ACK; returns the 200.
     pub fn establish(&mut self, sdp: &str) -> Message {
         self.request("INVITE", sdp);

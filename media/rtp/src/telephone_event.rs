@@ -25,6 +25,9 @@ pub const LOST_END: Duration = Duration::from_millis(140);
 /// Two packets of one event are at most so far apart, when only their likeness joins them.
 const DRIFT_WINDOW: Duration = Duration::from_millis(100);
 
+/// Packets of an event that ended so long ago are a key pressed anew, if they say that it is down.
+const PLAYED_AGAIN: Duration = Duration::from_secs(1);
+
 /// A duration field at or above this may be the end of a full segment.
 const SEGMENT_FULL: u16 = 0xFF00;
 
@@ -86,10 +89,12 @@ impl Payload {
     }
 
     /// Does a payload of a type that was not negotiated look like a digit? It must be four octets
-    /// long, name a digit and have the reserved bit at zero.
+    /// long, name a digit, have the reserved bit at zero, and a volume or a duration: SIPp's
+    /// `play_dtmf` leads with filler of four zero octets, which would be a "0" otherwise.
     #[must_use]
     pub fn looks_like_a_digit(bytes: &[u8]) -> bool {
-        matches!(*bytes, [event, flags, _, _] if event < 16 && flags & 0x40 == 0)
+        matches!(*bytes, [event, flags, high, low]
+            if event < 16 && flags & 0x40 == 0 && (flags & 0x3f, high, low) != (0, 0, 0))
     }
 
     /// The digit, when the event is one.
@@ -235,7 +240,10 @@ impl Receiver {
             if ended.ssrc != ssrc || ended.digit != digit {
                 continue;
             }
-            let same = ended.timestamp == timestamp;
+            // A capture that is played again (SIPp's `play_pcap_audio`) brings the same timestamps;
+            // the repetitions of one event are over long before.
+            let again = !payload.end && now.since(ended.last) >= PLAYED_AGAIN;
+            let same = ended.timestamp == timestamp && !again;
             let moved = payload.end
                 && !marker
                 && payload.duration == ended.duration

@@ -153,7 +153,11 @@ impl Arrival {
             None => None,
             Some(offer) => match negotiation.answer(offer) {
                 Ok((answer, _)) => Some(answer),
-                Err(reject) => return Err(Refused::new(reject.status, reject.to_string())),
+                Err(reject) => {
+                    let mut refused = Refused::new(reject.status, reject.to_string());
+                    refused.rejection.headers.push(("Warning".to_owned(), reject.warning.into_bytes()));
+                    return Err(refused);
+                }
             },
         };
         Ok(Media { stream, events, negotiation, answer })

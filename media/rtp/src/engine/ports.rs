@@ -14,8 +14,8 @@ use super::io::enable_timestamps;
 /// DSCP EF (RFC 3246) in the place of the TOS octet.
 const EXPEDITED: u32 = 46 << 2;
 
-/// Pairs that are tried when others hold their ports.
-const ATTEMPTS: usize = 64;
+/// Pairs that are tried when other programs hold their ports.
+const ATTEMPTS: usize = 1024;
 
 /// A pair of bound sockets.
 pub(crate) struct Pair {
@@ -44,9 +44,13 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub fn new(address: IpAddr, ports: Vec<u16>, freed: Receiver<u16>) -> Pool {
+        let mut free = VecDeque::from(ports);
+        // Servers that share a range do not all begin with the same ports.
+        let begin = rand::random_range(0..free.len().max(1));
+        free.rotate_left(begin.min(free.len()));
         Pool {
             address,
-            free: Mutex::new(ports.into()),
+            free: Mutex::new(free),
             freed: Mutex::new(freed),
         }
     }

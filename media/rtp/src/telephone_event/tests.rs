@@ -197,6 +197,16 @@ fn each_press_is_reported_once() {
             vec![('9', 800)],
         ),
         (
+            "a capture played again: the same timestamps, seconds later",
+            [p(0, 1000, '6'), p(2_000, 1000, '6')].concat(),
+            vec![('6', 800), ('6', 800)],
+        ),
+        (
+            "an end packet that is repeated very late",
+            [p(0, 1000, '6'), p(2_000, 1000, '6').split_off(6)].concat(),
+            vec![('6', 800)],
+        ),
+        (
             "timestamps wrap between packets of two presses",
             [p(0, u32::MAX - 100, '4'), p(300, 2300, '4')].concat(),
             vec![('4', 800), ('4', 800)],
@@ -258,6 +268,7 @@ fn payload_layout() {
     assert_eq!(Payload::parse(&[1, 2, 3]), None);
     assert!(Payload::looks_like_a_digit(&[1, 0x0A, 0, 160]));
     assert!(!Payload::looks_like_a_digit(&[16, 0x0A, 0, 160]));
+    assert!(!Payload::looks_like_a_digit(&[0, 0, 0, 0]));
     assert!(!Payload::looks_like_a_digit(&[1, 0x4A, 0, 160]));
     assert!(!Payload::looks_like_a_digit(&[1, 0x0A, 0, 160, 0]));
 }
