@@ -15,7 +15,10 @@ fn gather(parameters: &str) -> Setup {
     let routes = format!(
         "[[routes]]\nname = \"gather\"\ncalled = \"gather-table\"\nflow = \"gather-table\"\nparameters = {{ {parameters} }}\n"
     );
-    Setup { routes: Some(routes), ..Setup::with_flows(&["gather-table"]) }
+    Setup {
+        routes: Some(routes),
+        ..Setup::with_flows(&["gather-table"])
+    }
 }
 
 fn gathered(server: &Server) -> (String, String) {
@@ -26,20 +29,28 @@ fn gathered(server: &Server) -> (String, String) {
 
 #[test]
 fn by_a_capture_whose_end_packets_repeat_one_sequence_number() {
-    let server = Server::start(&gather("max-digits = \"1\", first-digit-timeout-ms = \"5000\""));
+    let server = Server::start(&gather(
+        "max-digits = \"1\", first-digit-timeout-ms = \"5000\"",
+    ));
     Run::new("dtmf-pcap", "gather-table").succeed(server.udp);
     assert_eq!(gathered(&server), ("{\"Digits\":\"1\"}".into(), "1".into()));
 }
 
 #[test]
 fn by_sipp_with_its_own_idea_of_rtp() {
-    let server = Server::start(&gather("max-digits = \"1\", first-digit-timeout-ms = \"5000\""));
+    let server = Server::start(&gather(
+        "max-digits = \"1\", first-digit-timeout-ms = \"5000\"",
+    ));
     Run::new("dtmf-play", "gather-table").succeed(server.udp);
     assert_eq!(gathered(&server), ("{\"Digits\":\"1\"}".into(), "1".into()));
 }
 
 /// One call: `act` presses keys; the server hangs up.
-fn call_with(server: &Server, events: bool, act: impl FnOnce(&Peer, std::net::SocketAddr, &mut Sender)) {
+fn call_with(
+    server: &Server,
+    events: bool,
+    act: impl FnOnce(&Peer, std::net::SocketAddr, &mut Sender),
+) {
     let peer = Peer::new();
     let mut call = Call::new(server.udp, "gather-table");
     let ok = call.establish(&sdp(&peer, events));
@@ -56,31 +67,47 @@ fn call_with(server: &Server, events: bool, act: impl FnOnce(&Peer, std::net::So
 
 #[test]
 fn by_rfc4733_as_a_telephone_sends_it() {
-    let server = Server::start(&gather("max-digits = \"4\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"3000\""));
+    let server = Server::start(&gather(
+        "max-digits = \"4\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"3000\"",
+    ));
     call_with(&server, true, |peer, to, sender| {
         for key in "1*90".chars() {
             peer.press(to, sender, 101, key, 100);
             std::thread::sleep(Duration::from_millis(60));
         }
     });
-    assert_eq!(gathered(&server), ("{\"Digits\":\"1*90\"}".into(), "1*90".into()));
+    assert_eq!(
+        gathered(&server),
+        ("{\"Digits\":\"1*90\"}".into(), "1*90".into())
+    );
 }
 
 #[test]
 fn a_long_press_is_one_key() {
-    let server = Server::start(&gather("max-digits = \"2\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"1500\""));
-    call_with(&server, true, |peer, to, sender| peer.press(to, sender, 101, '5', 2500));
+    let server = Server::start(&gather(
+        "max-digits = \"2\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"1500\"",
+    ));
+    call_with(&server, true, |peer, to, sender| {
+        peer.press(to, sender, 101, '5', 2500)
+    });
     assert_eq!(gathered(&server), ("{\"Digits\":\"5\"}".into(), "5".into()));
 }
 
 #[test]
 fn lost_end_packets_still_make_one_key() {
-    let server = Server::start(&gather("max-digits = \"2\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"1500\""));
+    let server = Server::start(&gather(
+        "max-digits = \"2\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"1500\"",
+    ));
     call_with(&server, true, |peer, to, sender| {
         let timestamp = sender.timestamp;
         for step in 1..=5_u16 {
             let duration = (step * 160).to_be_bytes();
-            let packet = sender.packet_at(101, timestamp, step == 1, &[7, 10, duration[0], duration[1]]);
+            let packet = sender.packet_at(
+                101,
+                timestamp,
+                step == 1,
+                &[7, 10, duration[0], duration[1]],
+            );
             peer.send(to, &packet);
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -90,7 +117,9 @@ fn lost_end_packets_still_make_one_key() {
 
 #[test]
 fn tones_in_the_audio_count_when_events_were_not_offered() {
-    let server = Server::start(&gather("max-digits = \"3\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"2000\""));
+    let server = Server::start(&gather(
+        "max-digits = \"3\", first-digit-timeout-ms = \"5000\", inter-digit-timeout-ms = \"2000\"",
+    ));
     call_with(&server, false, |peer, to, sender| {
         for (low, high) in [(697.0, 1209.0), (941.0, 1477.0), (852.0, 1336.0)] {
             // 100 ms of tone, 100 ms of silence: 1, #, 8; # is the terminator, so 8 comes too late.
@@ -119,11 +148,23 @@ fn a_key_cuts_the_prompt_short() {
     Run::new("dtmf-pcap", "ivra").succeed(server.udp);
     let call = only_call(&server);
     let heard: Vec<(u64, &str)> = (call.events("heard").iter())
-        .map(|detail| (detail["ms"].as_u64().unwrap(), detail["end"].as_str().unwrap()))
+        .map(|detail| {
+            (
+                detail["ms"].as_u64().unwrap(),
+                detail["end"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(heard.len(), 2, "{heard:?}");
-    assert!(heard[0].0 < 4_000 && heard[0].1 == "stopped", "eight seconds were cut short: {heard:?}");
-    assert_eq!((heard[1].0, heard[1].1), (4_000, "finished"), "four seconds were heard whole");
+    assert!(
+        heard[0].0 < 4_000 && heard[0].1 == "stopped",
+        "eight seconds were cut short: {heard:?}"
+    );
+    assert_eq!(
+        (heard[1].0, heard[1].1),
+        (4_000, "finished"),
+        "four seconds were heard whole"
+    );
     assert_eq!(call.outcome(), "completed");
 }
 
@@ -138,14 +179,20 @@ fn nobody_presses_anything() {
 
 #[test]
 fn what_is_pressed_is_not_on_the_menu() {
-    let server = Server::start(&gather("max-digits = \"1\", accept = \"1,2\", first-digit-timeout-ms = \"5000\""));
-    call_with(&server, true, |peer, to, sender| peer.press(to, sender, 101, '9', 100));
+    let server = Server::start(&gather(
+        "max-digits = \"1\", accept = \"1,2\", first-digit-timeout-ms = \"5000\"",
+    ));
+    call_with(&server, true, |peer, to, sender| {
+        peer.press(to, sender, 101, '9', 100)
+    });
     assert_eq!(gathered(&server).0, "{\"NoMatch\":\"9\"}");
 }
 
 #[test]
 fn by_info() {
-    let server = Server::start(&gather("max-digits = \"1\", first-digit-timeout-ms = \"5000\""));
+    let server = Server::start(&gather(
+        "max-digits = \"1\", first-digit-timeout-ms = \"5000\"",
+    ));
     let peer = Peer::new();
     let mut call = Call::new(server.udp, "gather-table");
     call.establish(&sdp(&peer, true));
@@ -153,7 +200,10 @@ fn by_info() {
     let body = "Signal=6\r\nDuration=160\r\n";
     let text = call.text("INFO", "z9hG4bK-info", call.cseq, "").replace(
         "Content-Length: 0\r\n\r\n",
-        &format!("Content-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n{body}", body.len()),
+        &format!(
+            "Content-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        ),
     );
     call.send(&text);
     call.expect_status(200);

@@ -16,14 +16,18 @@ fn a_flow_that_panics_apologises_and_says_where() {
     let mut call = Call::new(server.udp, "trap");
     call.establish(&sdp(&peer, true));
     call.wait_for_bye(Duration::from_secs(20));
-    let apology = wav::Wav::read(&vireo_tests::root().join("target/prompts/en/vireo/apology.wav")).samples;
+    let apology =
+        wav::Wav::read(&vireo_tests::root().join("target/prompts/en/vireo/apology.wav")).samples;
     let (_, alike) = wav::find(&apology, &peer.audio());
     assert!(alike > 0.95, "the apology: {alike}");
     let call = only_call(&server);
     assert_eq!(call.outcome(), "failed-flow");
     let failed = call.events("flow-failed")[0].to_string();
     assert!(failed.contains("the menu has no entry"), "{failed}");
-    assert!(failed.contains("choose_from_an_empty_menu"), "the guest's function: {failed}");
+    assert!(
+        failed.contains("choose_from_an_empty_menu"),
+        "the guest's function: {failed}"
+    );
     assert_nothing_left(&server);
 }
 
@@ -40,7 +44,10 @@ fn the_fallback_takes_over() {
     call.wait_for_bye(Duration::from_secs(40));
     let call = only_call(&server);
     assert_eq!(call.events("fallback")[0]["flow"], "ivra");
-    assert!(call.replies("media.gather").len() == 1, "the fallback's verbs are in the same journal");
+    assert!(
+        call.replies("media.gather").len() == 1,
+        "the fallback's verbs are in the same journal"
+    );
 }
 
 #[test]
@@ -102,8 +109,14 @@ fn bad_flows_harm_no_call_beside_them() {
         assert_eq!(rtp::lost(&packets), 0, "a good call lost packets");
     }
     let records = records(&server, 105);
-    let failed = records.iter().filter(|record| record["outcome"] == "failed-flow").count();
-    let good = records.iter().filter(|record| record["outcome"] == "hung-up-by-caller").count();
+    let failed = records
+        .iter()
+        .filter(|record| record["outcome"] == "failed-flow")
+        .count();
+    let good = records
+        .iter()
+        .filter(|record| record["outcome"] == "hung-up-by-caller")
+        .count();
     assert_eq!((failed, good), (5, 100));
     assert_nothing_left(&server);
 }
@@ -117,13 +130,19 @@ fn what_is_not_granted_is_refused_when_it_is_deployed() {
         ..Setup::default()
     });
     let wasm = std::fs::read(vireo_tests::flow("ungranted")).unwrap();
-    let (status, body) = server.admin.request("POST", "/v1/flows/ungranted/deployments", &wasm);
+    let (status, body) = server
+        .admin
+        .request("POST", "/v1/flows/ungranted/deployments", &wasm);
     let body = String::from_utf8_lossy(&body).into_owned();
     assert_eq!(status, 422, "{body}");
     assert!(body.contains("kv"), "{body}");
-    let (status, _) = server.admin.request("POST", "/v1/flows/ungranted/deployments", b"not wasm");
+    let (status, _) = server
+        .admin
+        .request("POST", "/v1/flows/ungranted/deployments", b"not wasm");
     assert_eq!(status, 422);
-    let (status, _) = server.admin.request("POST", "/v1/flows/nobody/deployments", &wasm);
+    let (status, _) = server
+        .admin
+        .request("POST", "/v1/flows/nobody/deployments", &wasm);
     assert_eq!(status, 404);
 }
 
@@ -142,15 +161,24 @@ fn early_media_and_refusals() {
     let mut call = Call::new(server.udp, "early-media");
     call.request("INVITE", &sdp(&peer, true));
     call.expect_status(180);
-    assert!(call.expect_status(183).media().is_some(), "183 carries the answer");
+    assert!(
+        call.expect_status(183).media().is_some(),
+        "183 carries the answer"
+    );
     call.expect_status(486);
     call.ack_refusal();
-    assert!(peer.packets().len() > 20, "the prompt was heard before the refusal");
+    assert!(
+        peer.packets().len() > 20,
+        "the prompt was heard before the refusal"
+    );
     let mut call = Call::new(server.udp, "reject");
     call.request("INVITE", &sdp(&peer, true));
     call.expect_status(603);
     call.ack_refusal();
     let records = records(&server, 2);
-    assert!(records.iter().all(|record| record["outcome"] == "rejected"), "{records:?}");
+    assert!(
+        records.iter().all(|record| record["outcome"] == "rejected"),
+        "{records:?}"
+    );
     assert_nothing_left(&server);
 }

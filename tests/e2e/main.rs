@@ -29,8 +29,13 @@ fn only_call(server: &Server) -> Call {
     until(Duration::from_secs(5), "the journal's end", || {
         let detail = server.admin.get(&format!("/v1/cdrs/{id}"));
         let timeline = detail["timeline"].as_array().cloned().unwrap_or_default();
-        let complete = timeline.last().is_some_and(|entry| entry["kind"]["event"]["name"] == "cdr");
-        complete.then(|| Call { record: detail["record"].clone(), timeline })
+        let complete = timeline
+            .last()
+            .is_some_and(|entry| entry["kind"]["event"]["name"] == "cdr");
+        complete.then(|| Call {
+            record: detail["record"].clone(),
+            timeline,
+        })
     })
 }
 
@@ -63,7 +68,10 @@ impl Call {
 
     /// All keys, in order.
     fn keys(&self) -> String {
-        self.events("digit").iter().filter_map(|detail| detail["digit"].as_str()).collect()
+        self.events("digit")
+            .iter()
+            .filter_map(|detail| detail["digit"].as_str())
+            .collect()
     }
 
     fn outcome(&self) -> &str {
@@ -73,7 +81,12 @@ impl Call {
 
 /// Nothing of ended calls is left: legs, streams, instances. Transactions stay for 32 s by design.
 fn assert_nothing_left(server: &Server) {
-    for gauge in ["vireo_calls_active", "vireo_sip_calls", "vireo_media_streams", "vireo_flow_instances"] {
+    for gauge in [
+        "vireo_calls_active",
+        "vireo_sip_calls",
+        "vireo_media_streams",
+        "vireo_flow_instances",
+    ] {
         until(Duration::from_secs(10), &format!("{gauge} to be 0"), || {
             (server.admin.metric(gauge) == 0.0).then_some(())
         });

@@ -34,7 +34,10 @@ fn say(peer: &Peer, to: std::net::SocketAddr, sender: &mut Sender, samples: &[i1
 fn message_setup() -> Setup {
     let routes = "[[routes]]\nname = \"m\"\ncalled = \"record-message\"\nflow = \"record-message\"\n\
                   parameters = { silence-ms = \"4000\" }\n";
-    Setup { routes: Some(routes.into()), ..Setup::with_flows(&["record-message"]) }
+    Setup {
+        routes: Some(routes.into()),
+        ..Setup::with_flows(&["record-message"])
+    }
 }
 
 #[test]
@@ -78,12 +81,18 @@ fn silence_ends_a_message_and_is_cut_off() {
     let message = &ended.replies("media.record")[0]["Ok"]["message"];
     assert_eq!(message["ended_by"], "Silence", "{message}");
     let length = message["duration_ms"].as_u64().unwrap();
-    assert!((2_000..5_000).contains(&length), "the silence was cut off: {length} ms");
+    assert!(
+        (2_000..5_000).contains(&length),
+        "the silence was cut off: {length} ms"
+    );
 }
 
 #[test]
 fn a_call_is_recorded_in_stereo_and_the_sides_are_aligned() {
-    let server = Server::start(&Setup { flows: vec![("demo".into(), "demo-ivr".into())], ..Setup::default() });
+    let server = Server::start(&Setup {
+        flows: vec![("demo".into(), "demo-ivr".into())],
+        ..Setup::default()
+    });
     let peer = Peer::new();
     let mut call = Call::new(server.udp, "demo");
     let to = call.establish(&sdp(&peer, true)).media().unwrap();
@@ -97,14 +106,18 @@ fn a_call_is_recorded_in_stereo_and_the_sides_are_aligned() {
     assert_eq!((file.channels, file.rate), (2, 8000));
     let (_, caller) = find(&said[8000..24_000], &file.channel(0));
     assert!(caller > 0.9, "left is the caller: {caller}");
-    let welcome = Wav::read(&vireo_tests::root().join("target/prompts/en/demo/welcome.wav")).samples;
+    let welcome =
+        Wav::read(&vireo_tests::root().join("target/prompts/en/demo/welcome.wav")).samples;
     let (_, heard) = find(&welcome[..16_000], &file.channel(1));
     assert!(heard > 0.9, "right is what the caller heard: {heard}");
 }
 
 #[test]
 fn a_killed_server_leaves_playable_recordings() {
-    let server = Server::start(&Setup { flows: vec![("demo".into(), "demo-ivr".into())], ..Setup::default() });
+    let server = Server::start(&Setup {
+        flows: vec![("demo".into(), "demo-ivr".into())],
+        ..Setup::default()
+    });
     let peer = Peer::new();
     let mut call = Call::new(server.udp, "demo");
     let to = call.establish(&sdp(&peer, true)).media().unwrap();
@@ -119,10 +132,16 @@ fn a_killed_server_leaves_playable_recordings() {
         .collect();
     assert_eq!(files.len(), 1, "{files:?}");
     let length = Wav::read(&files[0]).channel(0).len();
-    assert!(length >= 8000 * 3, "at most the last second is lost: {length} samples");
+    assert!(
+        length >= 8000 * 3,
+        "at most the last second is lost: {length} samples"
+    );
     assert_eq!(only_call_lost(&server), "lost-in-crash");
 }
 
 fn only_call_lost(server: &Server) -> String {
-    crate::records(server, 1)[0]["outcome"].as_str().unwrap().to_owned()
+    crate::records(server, 1)[0]["outcome"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

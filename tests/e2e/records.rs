@@ -26,16 +26,29 @@ fn a_kill_in_the_middle_of_two_hundred_calls_loses_no_record() {
         call.bye();
     }
     let before = records(&server, 100);
-    until(Duration::from_secs(5), "the other hundred to be live", || {
-        (server.admin.get("/v1/calls").as_array().unwrap().len() == 100).then_some(())
-    });
+    until(
+        Duration::from_secs(5),
+        "the other hundred to be live",
+        || (server.admin.get("/v1/calls").as_array().unwrap().len() == 100).then_some(()),
+    );
     let server = server.kill_and_restart();
     let after = records(&server, 200);
     assert_eq!(after.len(), 200);
-    let count = |outcome: &str| after.iter().filter(|record| record["outcome"] == outcome).count();
-    assert_eq!((count("hung-up-by-caller"), count("lost-in-crash")), (100, 100));
+    let count = |outcome: &str| {
+        after
+            .iter()
+            .filter(|record| record["outcome"] == outcome)
+            .count()
+    };
+    assert_eq!(
+        (count("hung-up-by-caller"), count("lost-in-crash")),
+        (100, 100)
+    );
     for record in &before {
-        assert!(after.contains(record), "a record has changed or gone: {record}");
+        assert!(
+            after.contains(record),
+            "a record has changed or gone: {record}"
+        );
     }
     // The restarted server serves what was deployed.
     let mut call = Call::new(server.udp, "sig");
@@ -53,12 +66,24 @@ fn the_command_line_shows_records_calls_and_routes() {
     let live = run(&["calls"]);
     assert!(live.contains("sig") && live.contains("100"), "{live}");
     call.bye();
-    let id = records(&server, 1)[0]["call_id"].as_str().unwrap().to_owned();
+    let id = records(&server, 1)[0]["call_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert!(run(&["cdr", "list"]).contains("hung-up-by-caller"));
     assert!(run(&["cdr", "show", &id]).contains("INVITE"));
     let json: serde_json::Value = serde_json::from_str(&run(&["cdr", "list", "--json"])).unwrap();
     assert_eq!(json[0]["call_id"], id.as_str());
-    let route = run(&["route", "test", "--to", "sig", "--from", "100", "--at", "2026-11-22T20:00"]);
+    let route = run(&[
+        "route",
+        "test",
+        "--to",
+        "sig",
+        "--from",
+        "100",
+        "--at",
+        "2026-11-22T20:00",
+    ]);
     assert!(route.contains("sig"), "{route}");
     assert!(run(&["flow", "list"]).contains("sig"));
     assert!(run(&["status"]).contains("test"));

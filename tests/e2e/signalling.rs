@@ -12,22 +12,46 @@ use crate::{assert_nothing_left, only_call, records};
 
 #[test]
 fn early_hang_up_in_each_state() {
-    let server = Server::start(&Setup::with_flows(&["ivra", "record-message", "gather-table"]));
-    Run::new("bye-early", "ivra").calls(5, 10.0).succeed(server.udp);
-    Run::new("bye-mid", "ivra").calls(5, 10.0).succeed(server.udp);
-    Run::new("bye-mid", "gather-table").calls(5, 10.0).succeed(server.udp);
-    Run::new("bye-mid", "record-message").calls(5, 10.0).succeed(server.udp);
+    let server = Server::start(&Setup::with_flows(&[
+        "ivra",
+        "record-message",
+        "gather-table",
+    ]));
+    Run::new("bye-early", "ivra")
+        .calls(5, 10.0)
+        .succeed(server.udp);
+    Run::new("bye-mid", "ivra")
+        .calls(5, 10.0)
+        .succeed(server.udp);
+    Run::new("bye-mid", "gather-table")
+        .calls(5, 10.0)
+        .succeed(server.udp);
+    Run::new("bye-mid", "record-message")
+        .calls(5, 10.0)
+        .succeed(server.udp);
     let records = records(&server, 20);
-    assert!(records.iter().all(|record| record["outcome"] == "hung-up-by-caller"), "{records:?}");
+    assert!(
+        records
+            .iter()
+            .all(|record| record["outcome"] == "hung-up-by-caller"),
+        "{records:?}"
+    );
     assert_nothing_left(&server);
 }
 
 #[test]
 fn cancel_while_it_rings() {
     let server = Server::start(&ringing());
-    Run::new("cancel", "early-media").calls(5, 10.0).succeed(server.udp);
+    Run::new("cancel", "early-media")
+        .calls(5, 10.0)
+        .succeed(server.udp);
     let records = records(&server, 5);
-    assert!(records.iter().all(|record| record["outcome"] == "abandoned-before-answer"), "{records:?}");
+    assert!(
+        records
+            .iter()
+            .all(|record| record["outcome"] == "abandoned-before-answer"),
+        "{records:?}"
+    );
     assert_nothing_left(&server);
 }
 
@@ -52,9 +76,19 @@ fn hold_and_resume() {
     let server = Server::start(&Setup::with_flows(&["events"]));
     Run::new("hold", "events").succeed(server.udp);
     let call = only_call(&server);
-    assert_eq!((call.events("held").len(), call.events("resumed").len()), (1, 1));
-    let waits: Vec<String> = call.replies("call.wait").iter().map(|reply| reply["Ok"]["event"].to_string()).collect();
-    assert!(waits.contains(&"\"Held\"".to_owned()) && waits.contains(&"\"Resumed\"".to_owned()), "{waits:?}");
+    assert_eq!(
+        (call.events("held").len(), call.events("resumed").len()),
+        (1, 1)
+    );
+    let waits: Vec<String> = call
+        .replies("call.wait")
+        .iter()
+        .map(|reply| reply["Ok"]["event"].to_string())
+        .collect();
+    assert!(
+        waits.contains(&"\"Held\"".to_owned()) && waits.contains(&"\"Resumed\"".to_owned()),
+        "{waits:?}"
+    );
 }
 
 #[test]
@@ -69,20 +103,31 @@ fn a_late_offer_is_answered_in_the_ack() {
 #[test]
 fn options_is_answered() {
     let server = Server::start(&Setup::with_flows(&["sig"]));
-    Run::new("options", "sig").calls(3, 10.0).succeed(server.udp);
+    Run::new("options", "sig")
+        .calls(3, 10.0)
+        .succeed(server.udp);
 }
 
 #[test]
 fn a_stranger_gets_nothing_and_starts_nothing() {
-    let setup = Setup { trunk: "peers = [\"192.0.2.0/24\"]\n".into(), ..Setup::with_flows(&["sig"]) };
+    let setup = Setup {
+        trunk: "peers = [\"192.0.2.0/24\"]\n".into(),
+        ..Setup::with_flows(&["sig"])
+    };
     let server = Server::start(&setup);
     let peer = Peer::new();
     let mut call = Call::new(server.udp, "sig");
     call.request("INVITE", &sdp(&peer, true));
-    assert!(call.receive(Duration::from_millis(700)).is_none(), "silence");
+    assert!(
+        call.receive(Duration::from_millis(700)).is_none(),
+        "silence"
+    );
     assert!(server.admin.metric("vireo_sip_unknown_peer_total") >= 1.0);
     assert_eq!(server.admin.metric("vireo_sip_server_transactions"), 0.0);
-    let forbid = Setup { sip: "unknown-peer = \"forbid\"\n".into(), ..setup };
+    let forbid = Setup {
+        sip: "unknown-peer = \"forbid\"\n".into(),
+        ..setup
+    };
     let server = Server::start(&forbid);
     let mut call = Call::new(server.udp, "sig");
     call.request("INVITE", &sdp(&peer, true));
@@ -105,15 +150,26 @@ fn past_the_limit_calls_are_refused_and_those_that_are_up_go_on() {
             call
         })
         .collect();
-    Run::new("refused", "sig").calls(10, 20.0).succeed(server.udp);
+    Run::new("refused", "sig")
+        .calls(10, 20.0)
+        .succeed(server.udp);
     for call in &mut up {
         call.bye();
     }
     let mut again = Call::new(server.udp, "sig");
     again.establish(&sdp(&peer, true));
     again.bye();
-    assert_eq!(records(&server, 4).len(), 4, "a call refused by a limit is counted, it has no record");
-    assert_eq!(server.admin.metric("vireo_sip_refused_total{reason=\"trunk-calls\"}"), 10.0);
+    assert_eq!(
+        records(&server, 4).len(),
+        4,
+        "a call refused by a limit is counted, it has no record"
+    );
+    assert_eq!(
+        server
+            .admin
+            .metric("vireo_sip_refused_total{reason=\"trunk-calls\"}"),
+        10.0
+    );
 }
 
 #[test]
@@ -135,7 +191,10 @@ fn calls_per_second_are_limited() {
             last.status()
         })
         .collect();
-    assert!(statuses.iter().filter(|status| **status == 200).count() >= 2, "{statuses:?}");
+    assert!(
+        statuses.iter().filter(|status| **status == 200).count() >= 2,
+        "{statuses:?}"
+    );
     assert!(statuses.contains(&503), "{statuses:?}");
 }
 
@@ -178,7 +237,10 @@ fn no_codec_in_common() {
     assert!(refused.header("Warning").is_some(), "{}", refused.0);
     call.ack_refusal();
     let record = records(&server, 1).remove(0);
-    assert_eq!((record["outcome"].as_str(), record["sip_status"].as_u64()), (Some("rejected"), Some(488)));
+    assert_eq!(
+        (record["outcome"].as_str(), record["sip_status"].as_u64()),
+        (Some("rejected"), Some(488))
+    );
 }
 
 #[test]
@@ -219,8 +281,16 @@ fn garbage_changes_nothing() {
 fn a_network_that_loses_and_swaps_datagrams() {
     let server = Server::start(&Setup::with_flows(&["sig"]));
     let lossy = vireo_tests::lossy::Proxy::start(server.udp);
-    let report = Run::new("basic", "sig").calls(20, 5.0).limit(Duration::from_secs(90)).succeed(lossy.address());
-    assert!(lossy.dropped() > 5 && lossy.swapped() > 1, "{} dropped, {} swapped", lossy.dropped(), lossy.swapped());
+    let report = Run::new("basic", "sig")
+        .calls(20, 5.0)
+        .limit(Duration::from_secs(90))
+        .succeed(lossy.address());
+    assert!(
+        lossy.dropped() > 5 && lossy.swapped() > 1,
+        "{} dropped, {} swapped",
+        lossy.dropped(),
+        lossy.swapped()
+    );
     assert!(report.retransmissions > 0);
     assert_eq!(records(&server, 20).len(), 20, "no call was begun twice");
     assert_nothing_left(&server);

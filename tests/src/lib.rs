@@ -22,7 +22,10 @@ pub use server::Server;
 
 /// The repository's root.
 pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 /// A component that `scripts/build-flows.sh` made.
@@ -31,7 +34,11 @@ pub fn root() -> PathBuf {
 /// It is not there; the message says how to make it.
 pub fn flow(name: &str) -> PathBuf {
     let path = root().join(format!("target/flows/{name}.wasm"));
-    assert!(path.is_file(), "{} is missing: run scripts/build-flows.sh (make test does)", path.display());
+    assert!(
+        path.is_file(),
+        "{} is missing: run scripts/build-flows.sh (make test does)",
+        path.display()
+    );
     path
 }
 

@@ -46,13 +46,19 @@ impl Proxy {
     /// A proxy before `server`.
     pub fn start(server: SocketAddr) -> Self {
         let front = Arc::new(UdpSocket::bind("127.0.0.1:0").unwrap());
-        front.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        front
+            .set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
         let state = Arc::new(State::default());
         let thread = std::thread::spawn({
             let (front, state) = (Arc::clone(&front), Arc::clone(&state));
             move || run(&front, server, &state)
         });
-        Self { front, state, thread: Some(thread) }
+        Self {
+            front,
+            state,
+            thread: Some(thread),
+        }
     }
 
     /// Where clients send to.
@@ -83,8 +89,13 @@ fn run(front: &Arc<UdpSocket>, server: SocketAddr, state: &Arc<State>) {
         let back = clients.entry(client).or_insert_with(|| {
             let back = UdpSocket::bind("127.0.0.1:0").unwrap();
             back.connect(server).unwrap();
-            back.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-            let (reader, front, state) = (back.try_clone().unwrap(), Arc::clone(front), Arc::clone(state));
+            back.set_read_timeout(Some(Duration::from_millis(20)))
+                .unwrap();
+            let (reader, front, state) = (
+                back.try_clone().unwrap(),
+                Arc::clone(front),
+                Arc::clone(state),
+            );
             threads.push(std::thread::spawn(move || {
                 let mut bytes = vec![0; 65_536];
                 let mut held = None;

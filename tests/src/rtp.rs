@@ -40,7 +40,9 @@ impl Peer {
     /// A peer on a port of 127.0.0.1 that the kernel chose.
     pub fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
         let on: libc::c_int = 1;
         // SAFETY: the option takes an int, which outlives the call.
         let result = unsafe {
@@ -57,7 +59,8 @@ impl Peer {
         let packets = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
-            let (socket, packets, stop) = (Arc::clone(&socket), Arc::clone(&packets), Arc::clone(&stop));
+            let (socket, packets, stop) =
+                (Arc::clone(&socket), Arc::clone(&packets), Arc::clone(&stop));
             move || {
                 while !stop.load(Ordering::Relaxed) {
                     if let Some(packet) = receive(&socket) {
@@ -66,7 +69,12 @@ impl Peer {
                 }
             }
         });
-        Self { socket, packets, stop, thread: Some(thread) }
+        Self {
+            socket,
+            packets,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     /// Its address, for SDP.
@@ -105,14 +113,26 @@ impl Peer {
     }
 
     /// A key as RFC 4733 telephone-event: one packet each 20 ms, the end packet three times.
-    pub fn press(&self, to: SocketAddr, rtp: &mut Sender, payload_type: u8, key: char, duration_ms: u16) {
+    pub fn press(
+        &self,
+        to: SocketAddr,
+        rtp: &mut Sender,
+        payload_type: u8,
+        key: char,
+        duration_ms: u16,
+    ) {
         let event = u8::try_from("0123456789*#ABCD".find(key).expect("a DTMF key")).unwrap();
         let timestamp = rtp.timestamp;
         let steps = duration_ms / 20;
         for step in 1..=steps + 2 {
             let end = if step >= steps { 0x80 } else { 0 };
             let duration = (step.min(steps) * 160).to_be_bytes();
-            let packet = rtp.packet_at(payload_type, timestamp, step == 1, &[event, end | 10, duration[0], duration[1]]);
+            let packet = rtp.packet_at(
+                payload_type,
+                timestamp,
+                step == 1,
+                &[event, end | 10, duration[0], duration[1]],
+            );
             self.send(to, &packet);
             if step < steps {
                 std::thread::sleep(Duration::from_millis(20));
@@ -151,18 +171,30 @@ pub struct Sender {
 impl Sender {
     /// A stream with this source.
     pub fn new(ssrc: u32) -> Self {
-        Self { sequence: 1_000, timestamp: 160_000, ssrc }
+        Self {
+            sequence: 1_000,
+            timestamp: 160_000,
+            ssrc,
+        }
     }
 
     /// A packet of 20 ms of audio at the next timestamp.
     pub fn audio(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let packet = self.packet_at(payload_type, self.timestamp, false, payload);
-        self.timestamp = self.timestamp.wrapping_add(u32::try_from(payload.len()).unwrap());
+        self.timestamp = self
+            .timestamp
+            .wrapping_add(u32::try_from(payload.len()).unwrap());
         packet
     }
 
     /// A packet with the next sequence number and any timestamp.
-    pub fn packet_at(&mut self, payload_type: u8, timestamp: u32, marker: bool, payload: &[u8]) -> Vec<u8> {
+    pub fn packet_at(
+        &mut self,
+        payload_type: u8,
+        timestamp: u32,
+        marker: bool,
+        payload: &[u8],
+    ) -> Vec<u8> {
         let mut bytes = vec![0x80, payload_type | if marker { 0x80 } else { 0 }];
         bytes.extend_from_slice(&self.sequence.to_be_bytes());
         bytes.extend_from_slice(&timestamp.to_be_bytes());
@@ -176,7 +208,10 @@ impl Sender {
 fn receive(socket: &UdpSocket) -> Option<Packet> {
     let mut bytes = [0_u8; 2048];
     let mut control = [0_u8; 128];
-    let mut vector = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    let mut vector = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: bytes.len(),
+    };
     // SAFETY: msghdr is plain data, for which zeroes are valid.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = &raw mut vector;
@@ -184,7 +219,8 @@ fn receive(socket: &UdpSocket) -> Option<Packet> {
     message.msg_control = control.as_mut_ptr().cast();
     message.msg_controllen = control.len();
     // SAFETY: every pointer in `message` points to a buffer of the length beside it that outlives the call.
-    let length = usize::try_from(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) }).ok()?;
+    let length =
+        usize::try_from(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, 0) }).ok()?;
     // SAFETY: `message` was filled in by recvmsg; the header lies in `control`, which is alive.
     let at_ns = unsafe {
         let header = libc::CMSG_FIRSTHDR(&raw const message);
@@ -221,7 +257,10 @@ pub fn ulaw(byte: u8) -> i16 {
 pub fn ulaw_encode(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
     let magnitude = (i32::from(sample).abs() + 0x84).min(0x7fff);
-    let segment = (0..8).rev().find(|segment| magnitude >> (segment + 7) != 0).unwrap_or(0);
+    let segment = (0..8)
+        .rev()
+        .find(|segment| magnitude >> (segment + 7) != 0)
+        .unwrap_or(0);
     let mantissa = (magnitude >> (segment + 3)) & 0x0f;
     !(sign | u8::try_from(segment << 4 | mantissa).unwrap())
 }
@@ -239,7 +278,10 @@ pub fn alaw(byte: u8) -> i16 {
 
 /// Gaps between packets of one source, ms, in order of arrival.
 pub fn gaps_ms(packets: &[Packet]) -> Vec<f64> {
-    packets.windows(2).map(|pair| (pair[1].at_ns - pair[0].at_ns) as f64 / 1e6).collect()
+    packets
+        .windows(2)
+        .map(|pair| (pair[1].at_ns - pair[0].at_ns) as f64 / 1e6)
+        .collect()
 }
 
 /// Sequence numbers that are missing between the first packet and the last.
@@ -247,7 +289,10 @@ pub fn lost(packets: &[Packet]) -> usize {
     let Some(first) = packets.first() else {
         return 0;
     };
-    let mut seen: Vec<u16> = packets.iter().map(|packet| packet.sequence.wrapping_sub(first.sequence)).collect();
+    let mut seen: Vec<u16> = packets
+        .iter()
+        .map(|packet| packet.sequence.wrapping_sub(first.sequence))
+        .collect();
     seen.sort_unstable();
     seen.dedup();
     usize::from(seen.last().copied().unwrap_or(0)) + 1 - seen.len()

@@ -49,18 +49,40 @@ impl Default for Setup {
 impl Setup {
     /// One flow per component, each under the component's own name.
     pub fn with_flows(components: &[&str]) -> Self {
-        let flows = components.iter().map(|name| ((*name).to_owned(), (*name).to_owned())).collect();
-        Self { flows, ..Self::default() }
+        let flows = components
+            .iter()
+            .map(|name| ((*name).to_owned(), (*name).to_owned()))
+            .collect();
+        Self {
+            flows,
+            ..Self::default()
+        }
     }
 
     fn config(&self, directory: &Path) -> String {
         let mut text = String::new();
         let prompts = root().join("target/prompts");
-        writeln!(text, "[server]\nname = \"test\"\ndata-directory = {:?}", directory.join("data")).unwrap();
-        writeln!(text, "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n{}", self.sip).unwrap();
+        writeln!(
+            text,
+            "[server]\nname = \"test\"\ndata-directory = {:?}",
+            directory.join("data")
+        )
+        .unwrap();
+        writeln!(
+            text,
+            "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n{}",
+            self.sip
+        )
+        .unwrap();
         writeln!(text, "[media]\naddress = \"127.0.0.1\"\n{}", self.media).unwrap();
         writeln!(text, "[prompts]\ndirectory = {prompts:?}\ndefault-language = \"en\"\napology = \"vireo/apology\"").unwrap();
-        writeln!(text, "[recordings]\ndirectory = {:?}\n{}", directory.join("recordings"), self.recordings).unwrap();
+        writeln!(
+            text,
+            "[recordings]\ndirectory = {:?}\n{}",
+            directory.join("recordings"),
+            self.recordings
+        )
+        .unwrap();
         writeln!(text, "[admin]\nlisten = \"127.0.0.1:0\"").unwrap();
         writeln!(text, "[trunks.loopback]\n{}", self.trunk).unwrap();
         for (name, _) in &self.flows {
@@ -74,7 +96,11 @@ impl Setup {
             Some(routes) => text.push_str(routes),
             None => {
                 for (name, _) in &self.flows {
-                    writeln!(text, "[[routes]]\nname = \"{name}\"\ncalled = \"{name}\"\nflow = \"{name}\"").unwrap();
+                    writeln!(
+                        text,
+                        "[[routes]]\nname = \"{name}\"\ncalled = \"{name}\"\nflow = \"{name}\""
+                    )
+                    .unwrap();
                 }
             }
         }
@@ -100,8 +126,18 @@ pub struct Server {
 /// # Panics
 /// It is not built.
 pub fn binary() -> PathBuf {
-    let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("vireo");
-    assert!(path.is_file(), "{} is missing: run `cargo build --release` (make test does)", path.display());
+    let path = std::env::current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .join("vireo");
+    assert!(
+        path.is_file(),
+        "{} is missing: run `cargo build --release` (make test does)",
+        path.display()
+    );
     path
 }
 
@@ -111,8 +147,15 @@ impl Server {
     /// # Panics
     /// It does not come up within 30 s; the message holds its log.
     pub fn start(setup: &Setup) -> Self {
-        let directory = tempfile::Builder::new().prefix("vireo-e2e-").tempdir().unwrap();
-        std::fs::write(directory.path().join("vireo.toml"), setup.config(directory.path())).unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("vireo-e2e-")
+            .tempdir()
+            .unwrap();
+        std::fs::write(
+            directory.path().join("vireo.toml"),
+            setup.config(directory.path()),
+        )
+        .unwrap();
         let server = Self::start_in(directory);
         for (name, component) in &setup.flows {
             server.admin.deploy(name, &flow(component));
@@ -123,7 +166,11 @@ impl Server {
     fn start_in(directory: TempDir) -> Self {
         let ready = directory.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
-        let log = File::options().create(true).append(true).open(directory.path().join("log")).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(directory.path().join("log"))
+            .unwrap();
         let mut child = Command::new(binary())
             .args(["serve", "--config"])
             .arg(directory.path().join("vireo.toml"))
@@ -136,13 +183,23 @@ impl Server {
             .unwrap();
         let state: Value = until(Duration::from_secs(30), "the server's ready file", || {
             if let Some(status) = child.try_wait().unwrap() {
-                panic!("the server ended with {status}:\n{}", log_of(directory.path()));
+                panic!(
+                    "the server ended with {status}:\n{}",
+                    log_of(directory.path())
+                );
             }
             serde_json::from_slice(&std::fs::read(&ready).ok()?).ok()
         });
-        let address = |key: &str| -> SocketAddr { state[key].as_str().unwrap_or_default().parse().unwrap() };
+        let address =
+            |key: &str| -> SocketAddr { state[key].as_str().unwrap_or_default().parse().unwrap() };
         let token = state["token"].as_str().unwrap_or_default();
-        Self { admin: Admin::new(address("admin"), token), udp: address("udp"), tcp: address("tcp"), child, directory }
+        Self {
+            admin: Admin::new(address("admin"), token),
+            udp: address("udp"),
+            tcp: address("tcp"),
+            child,
+            directory,
+        }
     }
 
     /// The server's process id.
@@ -182,7 +239,11 @@ impl Server {
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "vireo {args:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "vireo {args:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         text
     }
 
@@ -210,8 +271,14 @@ impl Server {
             // SAFETY: as above.
             assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
         }
-        let status = until(Duration::from_secs(30), "the server's end", || self.child.try_wait().unwrap());
-        assert!(status.success(), "the server ended with {status}:\n{}", self.log());
+        let status = until(Duration::from_secs(30), "the server's end", || {
+            self.child.try_wait().unwrap()
+        });
+        assert!(
+            status.success(),
+            "the server ended with {status}:\n{}",
+            self.log()
+        );
     }
 }
 
@@ -228,6 +295,8 @@ impl Drop for Server {
 fn log_of(directory: &Path) -> String {
     let text = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
     let start = text.len().saturating_sub(8_000);
-    let start = (start..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    let start = (start..text.len())
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(text.len());
     text[start..].to_owned()
 }

@@ -16,20 +16,30 @@ pub struct Message(pub String);
 impl Message {
     /// The status of a response; 0 for a request.
     pub fn status(&self) -> u16 {
-        self.0.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)?.parse().ok()).unwrap_or(0)
+        self.0
+            .strip_prefix("SIP/2.0 ")
+            .and_then(|rest| rest.get(..3)?.parse().ok())
+            .unwrap_or(0)
     }
 
     /// The method of a request; empty for a response.
     pub fn method(&self) -> &str {
-        if self.status() > 0 { "" } else { self.0.split(' ').next().unwrap_or_default() }
+        if self.status() > 0 {
+            ""
+        } else {
+            self.0.split(' ').next().unwrap_or_default()
+        }
     }
 
     /// The first header of this name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.0.lines().take_while(|line| !line.is_empty()).find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        self.0
+            .lines()
+            .take_while(|line| !line.is_empty())
+            .find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+            })
     }
 
     /// All headers of this name.
@@ -49,10 +59,17 @@ impl Message {
 
     /// Where the SDP in the body wants RTP.
     pub fn media(&self) -> Option<SocketAddr> {
-        let line = |prefix: &str| self.body().lines().find_map(|line| line.strip_prefix(prefix).map(str::to_owned));
+        let line = |prefix: &str| {
+            self.body()
+                .lines()
+                .find_map(|line| line.strip_prefix(prefix).map(str::to_owned))
+        };
         let host = line("c=IN IP4 ").or_else(|| line("c=IN IP6 "))?;
         let port = line("m=audio ")?.split(' ').next()?.to_owned();
-        Some(SocketAddr::new(host.trim().parse().ok()?, port.parse().ok()?))
+        Some(SocketAddr::new(
+            host.trim().parse().ok()?,
+            port.parse().ok()?,
+        ))
     }
 }
 
@@ -83,7 +100,11 @@ pub struct Call {
 pub fn sdp(peer: &Peer, events: bool) -> String {
     let address = peer.address();
     let event = if events { " 101" } else { "" };
-    let lines = if events { "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n" } else { "" };
+    let lines = if events {
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n"
+    } else {
+        ""
+    };
     format!(
         "v=0\r\no=test 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8{event}\r\n\
          a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n{lines}a=ptime:20\r\na=sendrecv\r\n",
@@ -125,7 +146,11 @@ impl Call {
     /// Text of a request with these branch and CSeq.
     pub fn text(&self, method: &str, branch: &str, cseq: u32, body: &str) -> String {
         let local = self.local();
-        let content = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let content = if body.is_empty() {
+            ""
+        } else {
+            "Content-Type: application/sdp\r\n"
+        };
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={branch};rport\r\nMax-Forwards: 70\r\n\
              From: \"Test\" <sip:100@{local}>;tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {verb}\r\n\
@@ -155,7 +180,9 @@ impl Call {
     /// The next message, none after `limit`.
     pub fn receive(&mut self, limit: Duration) -> Option<Message> {
         let mut bytes = vec![0; 65_536];
-        self.socket.set_read_timeout(Some(limit.max(Duration::from_millis(1)))).unwrap();
+        self.socket
+            .set_read_timeout(Some(limit.max(Duration::from_millis(1))))
+            .unwrap();
         let (length, _) = self.socket.recv_from(&mut bytes).ok()?;
         let message = Message(String::from_utf8_lossy(&bytes[..length]).into_owned());
         if message.status() > 100
@@ -167,7 +194,12 @@ impl Call {
         if (200..300).contains(&message.status())
             && let Some(contact) = message.header("Contact")
         {
-            self.target = contact.trim_start_matches('<').split('>').next().unwrap_or_default().to_owned();
+            self.target = contact
+                .trim_start_matches('<')
+                .split('>')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
         }
         Some(message)
     }
@@ -218,7 +250,9 @@ impl Call {
     /// BYE and its 200.
     pub fn bye(&mut self) {
         self.request("BYE", "");
-        self.expect("200 of the BYE", |m| m.status() == 200 && m.header("CSeq").is_some_and(|c| c.ends_with("BYE")));
+        self.expect("200 of the BYE", |m| {
+            m.status() == 200 && m.header("CSeq").is_some_and(|c| c.ends_with("BYE"))
+        });
     }
 
     /// Waits for the server's BYE and answers it.

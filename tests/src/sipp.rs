@@ -76,11 +76,37 @@ impl Run {
         let output = std::fs::File::create(directory.path().join("output")).unwrap();
         let mut child = Command::new("sipp")
             .arg(server.to_string())
-            .args(["-sf", &root().join(format!("tests/sipp/{}.xml", self.scenario)).to_string_lossy()])
-            .args(["-s", &self.service, "-i", "127.0.0.1", "-p", &free_port(1).to_string()])
+            .args([
+                "-sf",
+                &root()
+                    .join(format!("tests/sipp/{}.xml", self.scenario))
+                    .to_string_lossy(),
+            ])
+            .args([
+                "-s",
+                &self.service,
+                "-i",
+                "127.0.0.1",
+                "-p",
+                &free_port(1).to_string(),
+            ])
             .args(["-mi", "127.0.0.1", "-mp", &free_port(4).to_string()])
-            .args(["-m", &self.calls.to_string(), "-r", &self.rate.to_string(), "-l", "1000"])
-            .args(["-nostdin", "-trace_stat", "-fd", "1", "-stf", &statistics.to_string_lossy()])
+            .args([
+                "-m",
+                &self.calls.to_string(),
+                "-r",
+                &self.rate.to_string(),
+                "-l",
+                "1000",
+            ])
+            .args([
+                "-nostdin",
+                "-trace_stat",
+                "-fd",
+                "1",
+                "-stf",
+                &statistics.to_string_lossy(),
+            ])
             .args(["-trace_err", "-error_file", &errors.to_string_lossy()])
             .args(["-timeout", &format!("{}s", self.limit.as_secs())])
             .args(&self.extra)
@@ -102,13 +128,22 @@ impl Run {
             std::thread::sleep(Duration::from_millis(20));
         }
         let mut text = std::fs::read_to_string(&errors).unwrap_or_default();
-        text.truncate(text.char_indices().nth(4_000).map_or(text.len(), |(at, _)| at));
+        text.truncate(
+            text.char_indices()
+                .nth(4_000)
+                .map_or(text.len(), |(at, _)| at),
+        );
         let table = std::fs::read_to_string(&statistics).unwrap_or_default();
         let value = |name: &str| -> u64 {
             let mut lines = table.lines();
-            let column = lines.next().and_then(|head| head.split(';').position(|key| key == name));
+            let column = lines
+                .next()
+                .and_then(|head| head.split(';').position(|key| key == name));
             let last = lines.next_back();
-            column.zip(last).and_then(|(column, line)| line.split(';').nth(column)?.parse().ok()).unwrap_or(0)
+            column
+                .zip(last)
+                .and_then(|(column, line)| line.split(';').nth(column)?.parse().ok())
+                .unwrap_or(0)
         };
         Report {
             successful: value("SuccessfulCall(C)"),
@@ -140,7 +175,9 @@ fn free_port(count: u16) -> u16 {
     loop {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();
-        let rest: Vec<_> = (1..count).map(|step| UdpSocket::bind(("127.0.0.1", port.saturating_add(step)))).collect();
+        let rest: Vec<_> = (1..count)
+            .map(|step| UdpSocket::bind(("127.0.0.1", port.saturating_add(step))))
+            .collect();
         if rest.iter().all(Result::is_ok) {
             return port;
         }

@@ -19,22 +19,45 @@ impl Wav {
     /// # Panics
     /// It is no 16-bit PCM WAV file.
     pub fn read(path: &Path) -> Self {
-        let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        assert!(bytes.starts_with(b"RIFF") && &bytes[8..12] == b"WAVE", "{}", path.display());
+        let bytes =
+            std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(
+            bytes.starts_with(b"RIFF") && &bytes[8..12] == b"WAVE",
+            "{}",
+            path.display()
+        );
         let (mut at, mut format) = (12, None);
         while at + 8 <= bytes.len() {
             let size = u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
             let body = &bytes[at + 8..(at + 8 + size).min(bytes.len())];
             match &bytes[at..at + 4] {
                 b"fmt " => {
-                    let u16_at = |at: usize| u16::from_le_bytes(body[at..at + 2].try_into().unwrap());
-                    assert_eq!((u16_at(0), u16_at(14)), (1, 16), "{}: 16-bit PCM", path.display());
-                    format = Some((u16_at(2), u32::from_le_bytes(body[4..8].try_into().unwrap())));
+                    let u16_at =
+                        |at: usize| u16::from_le_bytes(body[at..at + 2].try_into().unwrap());
+                    assert_eq!(
+                        (u16_at(0), u16_at(14)),
+                        (1, 16),
+                        "{}: 16-bit PCM",
+                        path.display()
+                    );
+                    format = Some((
+                        u16_at(2),
+                        u32::from_le_bytes(body[4..8].try_into().unwrap()),
+                    ));
                 }
                 b"data" => {
                     let (channels, rate) = format.expect("fmt before data");
-                    let samples = body.as_chunks::<2>().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
-                    return Self { rate, channels, samples };
+                    let samples = body
+                        .as_chunks::<2>()
+                        .0
+                        .iter()
+                        .map(|pair| i16::from_le_bytes(*pair))
+                        .collect();
+                    return Self {
+                        rate,
+                        channels,
+                        samples,
+                    };
                 }
                 _ => {}
             }
@@ -45,7 +68,12 @@ impl Wav {
 
     /// One channel.
     pub fn channel(&self, number: usize) -> Vec<i16> {
-        self.samples.iter().skip(number).step_by(usize::from(self.channels)).copied().collect()
+        self.samples
+            .iter()
+            .skip(number)
+            .step_by(usize::from(self.channels))
+            .copied()
+            .collect()
     }
 }
 
@@ -54,7 +82,9 @@ impl Wav {
 pub fn find(reference: &[i16], heard: &[i16]) -> (usize, f64) {
     // A coarse search over 2 ms steps, then sample by sample around its best place.
     let coarse = (0..heard.len().saturating_sub(reference.len() / 2)).step_by(4);
-    let best = coarse.map(|at| (at, correlation(reference, &heard[at..], 4))).max_by(|a, b| a.1.total_cmp(&b.1));
+    let best = coarse
+        .map(|at| (at, correlation(reference, &heard[at..], 4)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
     let Some((around, _)) = best else {
         return (0, 0.0);
     };

@@ -18,9 +18,9 @@ use vireo_audio::recorder::{Finished, Layout, Spec as TrackSpec};
 use vireo_host::contract::{Error, Event, Info};
 use vireo_host::{Answer, Control, Reply, Request, Secret};
 use vireo_rtp::{MediaEvent, Play, RecordLimits, RecordSlot, RecordStart, Stream, StreamStats};
-use vireo_sip::offer_answer::{Direction, Negotiation};
 use vireo_sip::endpoint::{EndedBy, Incoming, LegError, LegEvent, Rejection};
 use vireo_sip::message::Reason;
+use vireo_sip::offer_answer::{Direction, Negotiation};
 use vireo_sip::stack::Leg;
 use vireo_store::cdr;
 
@@ -28,9 +28,9 @@ use crate::journal::CallJournal;
 use crate::live::{Command, Registration};
 use crate::machine::{Action, Machine, Offer, Progress, RecordEnd, Verb};
 use crate::prompts::{self, Lookup, Missing, Played};
-use crate::{media_map, verbs};
 use crate::settings::{FlowSettings, Settings};
 use crate::shared::Shared;
+use crate::{media_map, verbs};
 
 /// How the wire side of a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,11 +107,20 @@ const MEDIA_CLOSE: Duration = Duration::from_secs(5);
 impl Actor {
     pub fn new(parts: Parts) -> Self {
         let (finished_sender, finished) = mpsc::channel(8);
-        let offer = if parts.sdp_answer.is_some() { Offer::InInvite } else { Offer::Late };
+        let offer = if parts.sdp_answer.is_some() {
+            Offer::InInvite
+        } else {
+            Offer::Late
+        };
         let machine = Machine::new(parts.info.call_id.clone(), offer);
         let mut actor = Self {
             shared: parts.shared,
-            flow: parts.settings.flows.get(&parts.info.flow).cloned().unwrap_or_default(),
+            flow: parts
+                .settings
+                .flows
+                .get(&parts.info.flow)
+                .cloned()
+                .unwrap_or_default(),
             settings: parts.settings,
             info: parts.info,
             invite: parts.invite,
@@ -242,18 +251,24 @@ impl Actor {
             Request::Now => Ok(Reply::Millis(crate::services::unix_ms())),
             Request::Random => Ok(Reply::Number(rand::random())),
             Request::LocalTime { zone } => {
-                crate::services::local_time(zone.as_deref(), &self.settings.time_zone).map(Reply::Local)
+                crate::services::local_time(zone.as_deref(), &self.settings.time_zone)
+                    .map(Reply::Local)
             }
             _ => return None,
         })
     }
 
     fn header(&self, name: &str) -> Vec<String> {
-        if ["authorization", "proxy-authorization"].iter().any(|hidden| name.eq_ignore_ascii_case(hidden)) {
+        if ["authorization", "proxy-authorization"]
+            .iter()
+            .any(|hidden| name.eq_ignore_ascii_case(hidden))
+        {
             return Vec::new();
         }
         let lines = self.invite.request.headers.lines(name);
-        lines.map(|value| String::from_utf8_lossy(value).into_owned()).collect()
+        lines
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .collect()
     }
 
     /// Runs a future while the call goes on.
@@ -271,18 +286,32 @@ impl Actor {
     /// The machine's verb with its prompts looked up; none for what is not the machine's. What is not
     /// in memory is read where that holds up nobody, while the call goes on.
     async fn verb(&mut self, request: &Request) -> Result<Option<Verb>, Error> {
-        let codec = self.negotiation.audio().map_or(Codec::Pcmu, |audio| media_map::audio_codec(audio.codec));
+        let codec = self
+            .negotiation
+            .audio()
+            .map_or(Codec::Pcmu, |audio| media_map::audio_codec(audio.codec));
         let own_language = self.info.language.clone();
         let (lists, language) = prompts::parts(request, &own_language);
-        let path = |id: &str| self.files.iter().find(|file| file.id == id).map(|file| file.path.clone());
+        let path = |id: &str| {
+            self.files
+                .iter()
+                .find(|file| file.id == id)
+                .map(|file| file.path.clone())
+        };
         let missing = Missing::of(&self.shared.library, &self.played, &lists, language, path);
         if let Some(missing) = missing {
             let shared = Arc::clone(&self.shared);
             let load = tokio::task::spawn_blocking(move || missing.load(&shared.library, codec));
             let loaded = self.alongside(load).await;
-            self.played.extend(loaded.map_err(|_| Error::Failed("prompts: reading was aborted".into()))??);
+            self.played
+                .extend(loaded.map_err(|_| Error::Failed("prompts: reading was aborted".into()))??);
         }
-        let lookup = Lookup { library: &self.shared.library, played: &self.played, language, codec };
+        let lookup = Lookup {
+            library: &self.shared.library,
+            played: &self.played,
+            language,
+            codec,
+        };
         verbs::verb(request, &lookup)
     }
 
@@ -315,13 +344,20 @@ impl Actor {
             LegEvent::Reoffer { sdp } => self.on_reoffer(sdp.as_deref()),
             LegEvent::Info { content_type, body } => self.on_info(&content_type, &body),
             LegEvent::Cancelled { reason } => {
-                self.note("cancel", json!({ "reason": reason.as_ref().map(ToString::to_string) }));
+                self.note(
+                    "cancel",
+                    json!({ "reason": reason.as_ref().map(ToString::to_string) }),
+                );
                 self.wire_ended(EndedBy::Peer, reason);
                 self.final_status = Some(487);
             }
             LegEvent::Ended { by, reason } => {
                 if self.wire_end.is_none() {
-                    let name = if by == EndedBy::Peer { "bye-received" } else { "ended" };
+                    let name = if by == EndedBy::Peer {
+                        "bye-received"
+                    } else {
+                        "ended"
+                    };
                     let reason_text = reason.as_ref().map(ToString::to_string);
                     self.note(name, json!({ "by": ended_by(by), "reason": reason_text }));
                 }
@@ -334,7 +370,10 @@ impl Actor {
 
     fn wire_ended(&mut self, by: EndedBy, reason: Option<Reason>) {
         if self.wire_end.is_none() {
-            self.wire_end = Some(WireEnd { by, reason: reason.map(|reason| reason.to_string()) });
+            self.wire_end = Some(WireEnd {
+                by,
+                reason: reason.map(|reason| reason.to_string()),
+            });
         }
         self.mark_ended();
         self.machine.ended();
@@ -349,7 +388,10 @@ impl Actor {
     /// The answer to a late offer came in the ACK (RFC 3264, 5; RFC 3261, 13.2.1).
     fn accept_late_answer(&mut self, sdp: Option<&[u8]>) -> bool {
         let accepted = match sdp {
-            Some(answer) => self.negotiation.accept_answer(answer).map_err(|why| why.to_string()),
+            Some(answer) => self
+                .negotiation
+                .accept_answer(answer)
+                .map_err(|why| why.to_string()),
             None => Err("the ACK carries no answer to the offer of our 200".to_owned()),
         };
         match accepted {
@@ -380,14 +422,20 @@ impl Actor {
                 self.configure(&audio);
                 if audio.held != self.held {
                     self.held = audio.held;
-                    let (name, event) =
-                        if audio.held { ("held", Event::Held) } else { ("resumed", Event::Resumed) };
+                    let (name, event) = if audio.held {
+                        ("held", Event::Held)
+                    } else {
+                        ("resumed", Event::Resumed)
+                    };
                     self.note(name, json!({}));
                     self.machine.hold(event);
                 }
             }
             Err(reject) => {
-                self.note("reinvite-refused", json!({ "status": reject.status, "reason": reject.to_string() }));
+                self.note(
+                    "reinvite-refused",
+                    json!({ "status": reject.status, "reason": reject.to_string() }),
+                );
                 self.told(self.leg.refuse_offer(reject.status));
             }
         }
@@ -406,12 +454,24 @@ impl Actor {
         let now = self.now();
         match event {
             MediaEvent::DigitStarted { digit } => self.machine.key_down(digit, now),
-            MediaEvent::Digit { digit, duration_ms, source } => {
-                self.machine.key(digit, duration_ms, media_map::digit_source(source), now);
+            MediaEvent::Digit {
+                digit,
+                duration_ms,
+                source,
+            } => {
+                self.machine
+                    .key(digit, duration_ms, media_map::digit_source(source), now);
             }
-            MediaEvent::PlayFinished { id, heard_ms, end } => self.machine.play_finished(id, heard_ms, end, now),
+            MediaEvent::PlayFinished { id, heard_ms, end } => {
+                self.machine.play_finished(id, heard_ms, end, now)
+            }
             MediaEvent::DigitsSent { id } => self.machine.digits_sent(id),
-            MediaEvent::RecordFinished { slot, id, duration_ms, end } => {
+            MediaEvent::RecordFinished {
+                slot,
+                id,
+                duration_ms,
+                end,
+            } => {
                 self.ending.insert(id.clone(), (slot, duration_ms, end));
                 self.recording_done(&id);
             }
@@ -425,14 +485,19 @@ impl Actor {
                     self.end_call(note, Some(Reason::q850(41, "no media")));
                 }
             }
-            MediaEvent::Latched { source } => self.note("media-from", json!({ "source": source.to_string() })),
+            MediaEvent::Latched { source } => {
+                self.note("media-from", json!({ "source": source.to_string() }))
+            }
             MediaEvent::Closed(stats) => self.stats = Some(stats),
             _ => {}
         }
     }
 
     fn on_file(&mut self, file: Finished) {
-        let slot = self.ending.get(&file.id).map_or(RecordSlot::Call, |(slot, ..)| *slot);
+        let slot = self
+            .ending
+            .get(&file.id)
+            .map_or(RecordSlot::Call, |(slot, ..)| *slot);
         self.files.push(RecordingFile {
             slot,
             id: file.id.clone(),
@@ -452,10 +517,15 @@ impl Actor {
             return;
         };
         file.slot = slot;
-        let end = if file.failed.is_some() { RecordEnd::Failed } else { end };
+        let end = if file.failed.is_some() {
+            RecordEnd::Failed
+        } else {
+            end
+        };
         let detail = json!({ "id": id, "path": file.path, "duration_ms": duration_ms, "failed": file.failed });
         self.note("recorded", detail);
-        self.machine.record_finished(slot, id.to_owned(), duration_ms, end);
+        self.machine
+            .record_finished(slot, id.to_owned(), duration_ms, end);
     }
 
     fn on_command(&mut self, command: Command) {
@@ -468,7 +538,10 @@ impl Actor {
     }
 
     fn on_max_call(&mut self) {
-        self.note("max-call", json!({ "limit_s": self.flow.longest.as_secs() }));
+        self.note(
+            "max-call",
+            json!({ "limit_s": self.flow.longest.as_secs() }),
+        );
         self.end_call((cdr::Outcome::Completed, cdr::EndedBy::Server), None);
     }
 
@@ -488,15 +561,24 @@ impl Actor {
     }
 
     fn bye(&mut self, reason: Option<Reason>) {
-        self.note("bye-sent", json!({ "reason": reason.as_ref().map(ToString::to_string) }));
-        self.wire_end = Some(WireEnd { by: EndedBy::Local, reason: reason.as_ref().map(ToString::to_string) });
+        self.note(
+            "bye-sent",
+            json!({ "reason": reason.as_ref().map(ToString::to_string) }),
+        );
+        self.wire_end = Some(WireEnd {
+            by: EndedBy::Local,
+            reason: reason.as_ref().map(ToString::to_string),
+        });
         self.mark_ended();
         self.told(self.leg.bye(reason));
     }
 
     fn reject(&mut self, status: u16) {
         self.note("rejected", json!({ "status": status }));
-        self.wire_end = Some(WireEnd { by: EndedBy::Local, reason: None });
+        self.wire_end = Some(WireEnd {
+            by: EndedBy::Local,
+            reason: None,
+        });
         self.final_status = Some(status);
         self.mark_ended();
         self.told(self.leg.reject(Rejection::new(status)));
@@ -530,7 +612,8 @@ impl Actor {
         let now = self.now();
         self.answered = Some(now);
         self.final_status = Some(200);
-        self.registration.update(|call| call.answered_at = Some(crate::services::unix_ms()));
+        self.registration
+            .update(|call| call.answered_at = Some(crate::services::unix_ms()));
         let sdp = match self.sdp_answer.clone() {
             Some(answer) => {
                 self.configure_current();
@@ -567,13 +650,22 @@ impl Actor {
             return;
         };
         match action {
-            Action::Play { id, prompt, repeat } => stream.play(Play { id, segments: prompt, repeat }),
+            Action::Play { id, prompt, repeat } => stream.play(Play {
+                id,
+                segments: prompt,
+                repeat,
+            }),
             Action::StopPlaying => stream.stop(),
             Action::SendDigits { id, digits } => stream.send_digits(id, digits),
             Action::StopRecording { slot, trim_ms } => stream.stop_record(slot, trim_ms),
             Action::PauseRecording => stream.pause_record(RecordSlot::Call),
             Action::ResumeRecording => stream.resume_record(RecordSlot::Call),
-            Action::OpenRecording { slot, id, max_duration_ms, silence_ms } => {
+            Action::OpenRecording {
+                slot,
+                id,
+                max_duration_ms,
+                silence_ms,
+            } => {
                 let layout = match slot {
                     RecordSlot::Call => Layout::Stereo,
                     RecordSlot::Message => Layout::Mono,
@@ -590,11 +682,18 @@ impl Actor {
                     Ok(track) => stream.record(RecordStart {
                         track,
                         slot,
-                        limits: RecordLimits { max_duration_ms, silence_ms },
+                        limits: RecordLimits {
+                            max_duration_ms,
+                            silence_ms,
+                        },
                     }),
                     Err(error) => {
                         let why = error.to_string();
-                        tracing::error!(call = self.info.call_id, error = why, "a recording could not be opened");
+                        tracing::error!(
+                            call = self.info.call_id,
+                            error = why,
+                            "a recording could not be opened"
+                        );
                         self.machine.recording_refused(slot, why);
                     }
                 }
@@ -710,11 +809,18 @@ pub(crate) async fn apologise(actor: &mut Actor, name: &str) {
     }
     let play = Request::Play {
         prompt: vec![vireo_host::contract::Part::File(name.to_owned())],
-        options: vireo_host::contract::PlayOptions { language: None, interrupt_keys: String::new() },
+        options: vireo_host::contract::PlayOptions {
+            language: None,
+            interrupt_keys: String::new(),
+        },
     };
     match actor.perform_aside(&play).await {
         Ok(_) => actor.note("apology", json!({ "prompt": name })),
         Err(Error::HungUp) => {}
-        Err(error) => tracing::error!(prompt = name, error = vireo_host::describe(&error), "the apology cannot be played"),
+        Err(error) => tracing::error!(
+            prompt = name,
+            error = vireo_host::describe(&error),
+            "the apology cannot be played"
+        ),
     }
 }

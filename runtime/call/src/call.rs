@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use vireo_host::contract::{Error, Info};
 use vireo_host::{Outcome, Request, Trap, Version, describe};
 use vireo_rtp::RecordSlot;
-use vireo_sip::offer_answer::{Capabilities, Negotiation};
 use vireo_sip::endpoint::{EndedBy, Rejection};
+use vireo_sip::offer_answer::{Capabilities, Negotiation};
 use vireo_sip::stack::IncomingCall;
 use vireo_store::cdr::{self, Cdr, OpenCall, RecordingKind, RecordingRef};
 
@@ -55,12 +55,21 @@ struct Refused {
 
 impl Refused {
     fn new(status: u16, why: impl Into<String>) -> Self {
-        Self { rejection: Rejection::new(status), why: why.into() }
+        Self {
+            rejection: Rejection::new(status),
+            why: why.into(),
+        }
     }
 
     fn no_room(why: impl Into<String>) -> Self {
-        let rejection = Rejection { retry_after: Some(RETRY_AFTER), ..Rejection::new(503) };
-        Self { rejection, why: why.into() }
+        let rejection = Rejection {
+            retry_after: Some(RETRY_AFTER),
+            ..Rejection::new(503)
+        };
+        Self {
+            rejection,
+            why: why.into(),
+        }
     }
 }
 
@@ -83,7 +92,13 @@ pub(crate) async fn run(shared: Arc<Shared>, settings: Arc<Settings>, incoming: 
         received_ms,
         ..OpenCall::default()
     };
-    let mut arrival = Arrival { shared, settings, incoming, started: Instant::now(), open };
+    let mut arrival = Arrival {
+        shared,
+        settings,
+        incoming,
+        started: Instant::now(),
+        open,
+    };
     let prepared = match arrival.choose() {
         Ok(chosen) => arrival.open_media().map(|media| (chosen, media)),
         Err(refused) => Err(refused),
@@ -113,9 +128,14 @@ impl Arrival {
         let decision = self.settings.routes.decide(&query);
         self.open.route = decision.route_name().map(ToOwned::to_owned);
         let (flow, language, parameters) = match decision.action {
-            Action::Flow { name, language, parameters } => (name, language, parameters),
+            Action::Flow {
+                name,
+                language,
+                parameters,
+            } => (name, language, parameters),
             Action::Reject { status, reason } => {
-                let mut refused = Refused::new(status, format!("a route refuses it: {status} {reason}"));
+                let mut refused =
+                    Refused::new(status, format!("a route refuses it: {status} {reason}"));
                 refused.rejection.phrase = Some(reason.to_string());
                 return Err(refused);
             }
@@ -123,7 +143,11 @@ impl Arrival {
         let flow = flow.to_string();
         self.open.flow = Some(flow.clone());
         let Some(version) = self.shared.versions.pick(&flow, rand::random()) else {
-            tracing::error!(flow, route = self.open.route, "the flow of a route is not deployed");
+            tracing::error!(
+                flow,
+                route = self.open.route,
+                "the flow of a route is not deployed"
+            );
             return Err(Refused::no_room(format!("flow {flow:?} is not deployed")));
         };
         self.open.version = version.digest().parse().ok();
@@ -138,13 +162,21 @@ impl Arrival {
 
     /// A stream of its own, and the answer to the caller's offer.
     fn open_media(&mut self) -> Result<Media, Refused> {
-        let (stream, events) =
-            self.shared.engine.open().map_err(|error| Refused::no_room(format!("media: {error}")))?;
+        let (stream, events) = self
+            .shared
+            .engine
+            .open()
+            .map_err(|error| Refused::no_room(format!("media: {error}")))?;
         let media = &self.settings.media;
         let capabilities = Capabilities {
             address: media.address,
             port: stream.local().port(),
-            codecs: media.codecs.iter().copied().map(media_map::sdp_codec).collect(),
+            codecs: media
+                .codecs
+                .iter()
+                .copied()
+                .map(media_map::sdp_codec)
+                .collect(),
             ptime_ms: media.ptime_ms,
             telephone_event: Some(TELEPHONE_EVENT),
         };
@@ -155,12 +187,20 @@ impl Arrival {
                 Ok((answer, _)) => Some(answer),
                 Err(reject) => {
                     let mut refused = Refused::new(reject.status, reject.to_string());
-                    refused.rejection.headers.push(("Warning".to_owned(), reject.warning.into_bytes()));
+                    refused
+                        .rejection
+                        .headers
+                        .push(("Warning".to_owned(), reject.warning.into_bytes()));
                     return Err(refused);
                 }
             },
         };
-        Ok(Media { stream, events, negotiation, answer })
+        Ok(Media {
+            stream,
+            events,
+            negotiation,
+            answer,
+        })
     }
 
     async fn refuse(self, refused: Refused) {
@@ -185,7 +225,13 @@ impl Arrival {
     }
 
     async fn serve(self, chosen: Chosen, media: Media) {
-        let Arrival { shared, settings, incoming, started, open } = self;
+        let Arrival {
+            shared,
+            settings,
+            incoming,
+            started,
+            open,
+        } = self;
         if let Err(error) = shared.cdrs.open(&open) {
             tracing::error!(call = open.call_id, %error, "the call could not be marked as open");
         }
@@ -201,9 +247,17 @@ impl Arrival {
             caller: open.caller.clone(),
             caller_name: party::caller_name(&invite),
             called: open.called.clone(),
-            diverted_by: invite.diversion.iter().map(|by| party::number(&by.uri)).collect(),
+            diverted_by: invite
+                .diversion
+                .iter()
+                .map(|by| party::number(&by.uri))
+                .collect(),
             language: chosen.language,
-            parameters: chosen.parameters.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            parameters: chosen
+                .parameters
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
             started_at: open.received_ms,
         };
         let actor = Actor::new(Parts {
@@ -221,7 +275,8 @@ impl Arrival {
             journal,
             started,
         });
-        let (actor, failure) = run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
+        let (actor, failure) =
+            run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
         let closed = actor.close().await;
         finish(&shared, open, closed, failure).await;
     }
@@ -260,7 +315,10 @@ async fn run_flows(
         if let (false, Some(apology)) = (actor.is_over(), &settings.apology) {
             apologise(&mut actor, apology).await;
         }
-        let fallback = settings.flows.get(&flow).and_then(|flow| flow.fallback.clone());
+        let fallback = settings
+            .flows
+            .get(&flow)
+            .and_then(|flow| flow.fallback.clone());
         if let (false, Some(next)) = (actor.is_over(), fallback) {
             actor = run_fallback(shared, settings, &next, actor).await;
         }
@@ -269,8 +327,13 @@ async fn run_flows(
         // A caller that never got an answer is told that it is the server's fault, so that the
         // carrier may try another way in.
         let failed_unanswered = failure.is_some() && !actor.is_up();
-        let ending =
-            if failed_unanswered { Request::Reject { why: vireo_host::contract::Refusal::Congested } } else { Request::Hangup };
+        let ending = if failed_unanswered {
+            Request::Reject {
+                why: vireo_host::contract::Refusal::Congested,
+            }
+        } else {
+            Request::Hangup
+        };
         if let Err(error) = actor.perform_aside(&ending).await
             && error != Error::HungUp
         {
@@ -280,9 +343,16 @@ async fn run_flows(
     (actor, failure)
 }
 
-async fn run_flow(settings: &Settings, flow: &str, version: &Version, actor: Actor) -> (Actor, Outcome) {
+async fn run_flow(
+    settings: &Settings,
+    flow: &str,
+    version: &Version,
+    actor: Actor,
+) -> (Actor, Outcome) {
     let flow = settings.flows.get(flow);
-    let grants = flow.map(|flow| Arc::clone(&flow.grants)).unwrap_or_default();
+    let grants = flow
+        .map(|flow| Arc::clone(&flow.grants))
+        .unwrap_or_default();
     let limits = flow.map(|flow| flow.limits.clone()).unwrap_or_default();
     let (outcome, mut actor, usage) = version.run(actor, grants, limits).await;
     actor.note(
@@ -301,7 +371,10 @@ async fn run_fallback(shared: &Shared, settings: &Settings, next: &str, mut acto
         return actor;
     };
     actor.hand_over(next, version.digest());
-    actor.note("fallback", json!({ "flow": next, "version": version.digest() }));
+    actor.note(
+        "fallback",
+        json!({ "flow": next, "version": version.digest() }),
+    );
     let (mut actor, outcome) = run_flow(settings, next, &version, actor).await;
     if !outcome.is_normal() {
         report_failure(&mut actor, next, version.digest(), &outcome);
@@ -312,11 +385,17 @@ async fn run_fallback(shared: &Shared, settings: &Settings, next: &str, mut acto
 /// What the operator sees of a flow that failed.
 fn report_failure(actor: &mut Actor, flow: &str, version: &str, outcome: &Outcome) {
     let backtrace: Vec<String> = match outcome {
-        Outcome::Trapped(Trap { backtrace, .. }) => backtrace.iter().map(|frame| frame.function.clone()).collect(),
+        Outcome::Trapped(Trap { backtrace, .. }) => backtrace
+            .iter()
+            .map(|frame| frame.function.clone())
+            .collect(),
         _ => Vec::new(),
     };
     tracing::error!(flow, version, %outcome, ?backtrace, "flow failed");
-    actor.note("flow-failed", json!({ "flow": flow, "why": outcome.to_string(), "backtrace": backtrace }));
+    actor.note(
+        "flow-failed",
+        json!({ "flow": flow, "why": outcome.to_string(), "backtrace": backtrace }),
+    );
 }
 
 async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
@@ -343,11 +422,16 @@ async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure
 
 fn outcome(closed: &Closed, failed: bool) -> (cdr::Outcome, cdr::EndedBy) {
     use cdr::{EndedBy as Who, Outcome as How};
-    let end = closed.wire_end.as_ref().map(|end| (end.by, closed.ending_note));
+    let end = closed
+        .wire_end
+        .as_ref()
+        .map(|end| (end.by, closed.ending_note));
     match end {
         _ if failed => (How::FailedFlow, Who::Server),
         Some((EndedBy::NoAck, _)) => (How::NoAck, Who::Server),
-        Some((EndedBy::Peer, _)) if closed.answered.is_none() => (How::AbandonedBeforeAnswer, Who::Caller),
+        Some((EndedBy::Peer, _)) if closed.answered.is_none() => {
+            (How::AbandonedBeforeAnswer, Who::Caller)
+        }
         Some((EndedBy::Peer, _)) => (How::HungUpByCaller, Who::Caller),
         Some((EndedBy::Local, Some(note))) => note,
         Some((EndedBy::Local, None)) if closed.answered.is_none() => (How::Rejected, Who::Flow),
@@ -372,7 +456,9 @@ fn recording_ref(file: &RecordingFile) -> RecordingRef {
 async fn write(shared: &Shared, cdr: Cdr) {
     let call = cdr.call.call_id.clone();
     let (done, written) = oneshot::channel();
-    shared.cdrs.finish_then(cdr, Box::new(move |result| drop(done.send(result))));
+    shared
+        .cdrs
+        .finish_then(cdr, Box::new(move |result| drop(done.send(result))));
     match written.await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(call, %error, "a CDR could not be written"),

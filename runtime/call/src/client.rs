@@ -19,12 +19,12 @@ use vireo_audio::prompt::{Prompt, PromptError};
 use vireo_audio::recorder::{Finished, Format, Layout, Recorder, RecorderConfig, Spec};
 use vireo_audio::wav;
 use vireo_rtp::{
-    DigitOut, Engine, EngineConfig, JitterConfig, MediaEvent, Play, Realtime, RecordEnd, RecordLimits, RecordSlot, RecordStart, Repeat,
-    Segment, Stream, StreamStats,
+    DigitOut, Engine, EngineConfig, JitterConfig, MediaEvent, Play, Realtime, RecordEnd,
+    RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Stream, StreamStats,
 };
-use vireo_sip::offer_answer::{Capabilities, Direction, Negotiation};
 use vireo_sip::endpoint::{Invite, LegError, LegEvent, Next};
 use vireo_sip::message::{NameAddr, Uri};
+use vireo_sip::offer_answer::{Capabilities, Direction, Negotiation};
 use vireo_sip::stack::{Leg, Stack, StackConfig, StackError};
 use vireo_sip::transport::{Listen, Protocol};
 use vireo_sip::trunk::{Destination, Trunks};
@@ -64,12 +64,17 @@ impl FromStr for Step {
 
     fn from_str(text: &str) -> Result<Self, StepError> {
         let bad = || StepError(text.to_owned());
-        let (verb, argument) = text.split_once(':').map_or((text, None), |(verb, argument)| (verb, Some(argument)));
+        let (verb, argument) = text
+            .split_once(':')
+            .map_or((text, None), |(verb, argument)| (verb, Some(argument)));
         match (verb, argument) {
             ("listen", None) => Ok(Step::Listen(SILENCE)),
             ("listen", Some(silence)) => Ok(Step::Listen(duration(silence).ok_or_else(bad)?)),
             ("wait", Some(time)) => Ok(Step::Wait(duration(time).ok_or_else(bad)?)),
-            ("press", Some(keys)) if !keys.is_empty() && keys.chars().all(|key| "0123456789*#ABCD,".contains(key)) => {
+            ("press", Some(keys))
+                if !keys.is_empty()
+                    && keys.chars().all(|key| "0123456789*#ABCD,".contains(key)) =>
+            {
                 Ok(Step::Press(keys.to_owned()))
             }
             ("say", Some(file)) if !file.is_empty() => Ok(Step::Say(file.into())),
@@ -85,7 +90,9 @@ fn duration(text: &str) -> Option<Duration> {
         Some(number) => (number, 1),
         None => (text.strip_suffix('s')?, 1000),
     };
-    Some(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(scale)?))
+    Some(Duration::from_millis(
+        number.parse::<u64>().ok()?.checked_mul(scale)?,
+    ))
 }
 
 impl fmt::Display for Step {
@@ -228,7 +235,10 @@ const CLOSING: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// See [`ClientError`]. A call that was refused is a [`Report`] with its status, not an error.
-pub async fn place(order: Order, mut progress: impl FnMut(Duration, &str)) -> Result<Report, ClientError> {
+pub async fn place(
+    order: Order,
+    mut progress: impl FnMut(Duration, &str),
+) -> Result<Report, ClientError> {
     let local = local_address(order.destination)?;
     let recorder = Recorder::start(RecorderConfig::new(&order.directory))?;
     let engine = Engine::start(engine_config(local.ip()), recorder.clone())?;
@@ -237,14 +247,27 @@ pub async fn place(order: Order, mut progress: impl FnMut(Duration, &str)) -> Re
     let capabilities = Capabilities {
         address: local.ip(),
         port: stream.local().port(),
-        codecs: order.codecs.iter().copied().map(media_map::sdp_codec).collect(),
+        codecs: order
+            .codecs
+            .iter()
+            .copied()
+            .map(media_map::sdp_codec)
+            .collect(),
         ptime_ms: 20,
-        telephone_event: (order.telephone_event == TelephoneEvent::Offered).then_some(TELEPHONE_EVENT),
+        telephone_event: (order.telephone_event == TelephoneEvent::Offered)
+            .then_some(TELEPHONE_EVENT),
     };
     let mut negotiation = Negotiation::new(capabilities, rand::random::<u32>().into());
-    let leg = stack.invite(invite(&order, local, negotiation.offer(Direction::SendRecv))?)?;
+    let leg = stack.invite(invite(
+        &order,
+        local,
+        negotiation.offer(Direction::SendRecv),
+    )?)?;
     let started = Instant::now();
-    progress(Duration::ZERO, &format!("INVITE to {} at {}", order.to, order.destination));
+    progress(
+        Duration::ZERO,
+        &format!("INVITE to {} at {}", order.to, order.destination),
+    );
     let (finished_sender, finished) = mpsc::channel(64);
     let mut caller = Caller {
         leg,
@@ -274,7 +297,10 @@ pub async fn place(order: Order, mut progress: impl FnMut(Duration, &str)) -> Re
         }
         Err(_) => {
             caller.close(0).await;
-            Err(ClientError::Step { step: "the call".into(), why: "it took longer than it may (--longest)" })
+            Err(ClientError::Step {
+                step: "the call".into(),
+                why: "it took longer than it may (--longest)",
+            })
         }
     };
     stack.shutdown(CLOSING).await;
@@ -285,31 +311,55 @@ pub async fn place(order: Order, mut progress: impl FnMut(Duration, &str)) -> Re
 
 /// One stream on ports of its own.
 fn engine_config(address: IpAddr) -> EngineConfig {
-    EngineConfig { threads: 1, address, ports: PORTS, realtime: Realtime::Off, max_streams: 1 }
+    EngineConfig {
+        threads: 1,
+        address,
+        ports: PORTS,
+        realtime: Realtime::Off,
+        max_streams: 1,
+    }
 }
 
 /// A socket to call from; calls to it are refused, for it has no trunks.
 fn stack_config(protocol: Protocol, address: IpAddr) -> Result<StackConfig, ClientError> {
-    let listen = Listen { protocol, address: SocketAddr::new(address, 0) };
+    let listen = Listen {
+        protocol,
+        address: SocketAddr::new(address, 0),
+    };
     Ok(StackConfig::new(vec![listen.into()], Trunks::default()))
 }
 
 /// The address from which the destination is reached.
 fn local_address(destination: SocketAddr) -> Result<SocketAddr, ClientError> {
-    let any: SocketAddr = if destination.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
-    let probe = std::net::UdpSocket::bind(any)
-        .and_then(|socket| socket.connect(destination).and_then(|()| socket.local_addr()));
+    let any: SocketAddr = if destination.is_ipv4() {
+        ([0, 0, 0, 0], 0).into()
+    } else {
+        ([0_u16; 8], 0).into()
+    };
+    let probe = std::net::UdpSocket::bind(any).and_then(|socket| {
+        socket
+            .connect(destination)
+            .and_then(|()| socket.local_addr())
+    });
     probe.map_err(|error| ClientError::NoWay(destination, error))
 }
 
 fn invite(order: &Order, local: SocketAddr, sdp: Vec<u8>) -> Result<Invite, ClientError> {
     let uri = |user: &str, at: SocketAddr| -> Result<Uri, ClientError> {
-        let text = if user.contains(':') { user.to_owned() } else { format!("sip:{user}@{at}") };
-        text.parse().map_err(|_| ClientError::Address(user.to_owned()))
+        let text = if user.contains(':') {
+            user.to_owned()
+        } else {
+            format!("sip:{user}@{at}")
+        };
+        text.parse()
+            .map_err(|_| ClientError::Address(user.to_owned()))
     };
     let to = uri(&order.to, order.destination)?;
     Ok(Invite {
-        via: Next::Address(Destination { protocol: order.protocol, address: order.destination }),
+        via: Next::Address(Destination {
+            protocol: order.protocol,
+            address: order.destination,
+        }),
         request_uri: to.clone(),
         from: NameAddr::new(uri(&order.from, local)?),
         to: NameAddr::new(to),
@@ -341,7 +391,11 @@ struct Caller {
 
 impl Caller {
     /// The whole call; returns the final status of the INVITE.
-    async fn run(&mut self, order: &Order, progress: &mut impl FnMut(Duration, &str)) -> Result<u16, ClientError> {
+    async fn run(
+        &mut self,
+        order: &Order,
+        progress: &mut impl FnMut(Duration, &str),
+    ) -> Result<u16, ClientError> {
         let status = self.wait_for_answer(progress).await?;
         if status != 200 {
             return Ok(status);
@@ -349,7 +403,10 @@ impl Caller {
         self.record("call", RecordSlot::Call, None);
         for step in &order.steps {
             if self.over.is_some() && !matches!(step, Step::ExpectHangup) {
-                return Err(ClientError::Step { step: step.to_string(), why: "the other side has hung up" });
+                return Err(ClientError::Step {
+                    step: step.to_string(),
+                    why: "the other side has hung up",
+                });
             }
             let began = Instant::now();
             let heard = self.step(step).await?;
@@ -359,13 +416,21 @@ impl Caller {
                 took_ms: millis(began.elapsed()),
                 heard: heard.clone(),
             });
-            let heard = heard.map(|path| format!(", kept as {}", path.display())).unwrap_or_default();
-            progress(self.started.elapsed(), &format!("{step} ({} ms{heard})", began.elapsed().as_millis()));
+            let heard = heard
+                .map(|path| format!(", kept as {}", path.display()))
+                .unwrap_or_default();
+            progress(
+                self.started.elapsed(),
+                &format!("{step} ({} ms{heard})", began.elapsed().as_millis()),
+            );
         }
         Ok(200)
     }
 
-    async fn wait_for_answer(&mut self, progress: &mut impl FnMut(Duration, &str)) -> Result<u16, ClientError> {
+    async fn wait_for_answer(
+        &mut self,
+        progress: &mut impl FnMut(Duration, &str),
+    ) -> Result<u16, ClientError> {
         loop {
             let Some(event) = self.leg.events().recv().await else {
                 return Err(ClientError::Answer("the SIP stack has stopped".into()));
@@ -394,7 +459,10 @@ impl Caller {
     }
 
     fn use_answer(&mut self, sdp: &[u8]) -> Result<(), ClientError> {
-        let audio = self.negotiation.accept_answer(sdp).map_err(|error| ClientError::Answer(error.to_string()))?;
+        let audio = self
+            .negotiation
+            .accept_answer(sdp)
+            .map_err(|error| ClientError::Answer(error.to_string()))?;
         let settings = MediaSettings {
             address: IpAddr::from([0, 0, 0, 0]),
             codecs: Vec::new(),
@@ -420,8 +488,16 @@ impl Caller {
                 let digits = keys
                     .chars()
                     .map(|digit| match digit {
-                        ',' => DigitOut { digit, duration_ms: 500, pause_ms: 0 },
-                        _ => DigitOut { digit, duration_ms: 100, pause_ms: 100 },
+                        ',' => DigitOut {
+                            digit,
+                            duration_ms: 500,
+                            pause_ms: 0,
+                        },
+                        _ => DigitOut {
+                            digit,
+                            duration_ms: 100,
+                            pause_ms: 100,
+                        },
                     })
                     .collect();
                 let id = self.id();
@@ -433,7 +509,13 @@ impl Caller {
                 let speech = Prompt::from_audio("say", wav::read(file)?)?;
                 let id = self.id();
                 let segments = vec![Segment::Prompt(Arc::new(speech))];
-                self.media(|stream| stream.play(Play { id, segments, repeat: Repeat::Once }));
+                self.media(|stream| {
+                    stream.play(Play {
+                        id,
+                        segments,
+                        repeat: Repeat::Once,
+                    })
+                });
                 self.event(
                     step,
                     move |event| matches!(event, MediaEvent::PlayFinished { id: played, .. } if *played == id),
@@ -476,8 +558,15 @@ impl Caller {
         if by_hangup {
             self.media(|stream| stream.stop_record(RecordSlot::Message, 0));
         }
-        if let Ok(MediaEvent::RecordFinished { end: RecordEnd::Failed, .. }) = end {
-            return Err(ClientError::Step { step: step.to_string(), why: "it could not be recorded" });
+        if let Ok(MediaEvent::RecordFinished {
+            end: RecordEnd::Failed,
+            ..
+        }) = end
+        {
+            return Err(ClientError::Step {
+                step: step.to_string(),
+                why: "it could not be recorded",
+            });
         }
         loop {
             if let Some(file) = self.files.iter().find(|file| file.id == id) {
@@ -489,7 +578,11 @@ impl Caller {
 
     fn record(&mut self, id: &str, slot: RecordSlot, silence: Option<Duration>) {
         let done = self.finished_sender.clone();
-        let layout = if slot == RecordSlot::Call { Layout::Stereo } else { Layout::Mono };
+        let layout = if slot == RecordSlot::Call {
+            Layout::Stereo
+        } else {
+            Layout::Mono
+        };
         let spec = Spec {
             id: id.to_owned(),
             layout,
@@ -498,9 +591,19 @@ impl Caller {
         };
         match self.recorder.open(spec) {
             Ok(track) => {
-                let silence_ms = silence.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX));
-                let limits = RecordLimits { max_duration_ms: None, silence_ms };
-                self.media(|stream| stream.record(RecordStart { track, slot, limits }));
+                let silence_ms =
+                    silence.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX));
+                let limits = RecordLimits {
+                    max_duration_ms: None,
+                    silence_ms,
+                };
+                self.media(|stream| {
+                    stream.record(RecordStart {
+                        track,
+                        slot,
+                        limits,
+                    })
+                });
             }
             Err(error) => tracing::error!(%error, "the caller's side cannot be recorded"),
         }
@@ -515,12 +618,19 @@ impl Caller {
         let never = Instant::now() + Duration::from_secs(24 * 3600);
         match self.until(wanted, never).await {
             Some(event) => Ok(event),
-            None => Err(ClientError::Step { step: step.to_string(), why: "the other side has hung up" }),
+            None => Err(ClientError::Step {
+                step: step.to_string(),
+                why: "the other side has hung up",
+            }),
         }
     }
 
     /// Lets the call go on until an event comes, the call ends, or the time has come.
-    async fn until(&mut self, wanted: impl Fn(&MediaEvent) -> bool, deadline: Instant) -> Option<MediaEvent> {
+    async fn until(
+        &mut self,
+        wanted: impl Fn(&MediaEvent) -> bool,
+        deadline: Instant,
+    ) -> Option<MediaEvent> {
         while self.over.is_none() && Instant::now() < deadline {
             tokio::select! {
                 () = self.next() => {}
@@ -578,7 +688,8 @@ impl Caller {
         }
         let deadline = Instant::now() + CLOSING;
         let complete = |caller: &Self| {
-            caller.stats.is_some() && (caller.answered.is_none() || caller.files.iter().any(|file| file.id == "call"))
+            caller.stats.is_some()
+                && (caller.answered.is_none() || caller.files.iter().any(|file| file.id == "call"))
         };
         while !complete(self) && Instant::now() < deadline {
             tokio::select! {
@@ -591,10 +702,16 @@ impl Caller {
             status,
             ended_by: self.over.map_or("nobody", |(by, _)| by),
             setup_ms: millis(self.answered.unwrap_or(ended) - self.started),
-            talk_ms: self.answered.map_or(0, |answered| millis(ended.saturating_duration_since(answered))),
+            talk_ms: self.answered.map_or(0, |answered| {
+                millis(ended.saturating_duration_since(answered))
+            }),
             codec: self.codec,
             steps: std::mem::take(&mut self.done),
-            recording: self.files.iter().find(|file| file.id == "call").map(|file| file.path.clone()),
+            recording: self
+                .files
+                .iter()
+                .find(|file| file.id == "call")
+                .map(|file| file.path.clone()),
             received: stats.as_ref().map_or(0, |stats| stats.inbound.packets),
             lost: stats.as_ref().map_or(0, |stats| stats.inbound.lost),
             sent: stats.as_ref().map_or(0, |stats| stats.outbound.packets),
@@ -614,7 +731,10 @@ mod tests {
     fn steps_are_read_and_written() {
         let table = [
             ("listen", Some(Step::Listen(SILENCE))),
-            ("listen:1500ms", Some(Step::Listen(Duration::from_millis(1500)))),
+            (
+                "listen:1500ms",
+                Some(Step::Listen(Duration::from_millis(1500))),
+            ),
             ("wait:2s", Some(Step::Wait(Duration::from_secs(2)))),
             ("press:12#", Some(Step::Press("12#".into()))),
             ("say:a:b.wav", Some(Step::Say("a:b.wav".into()))),

@@ -89,7 +89,11 @@ mod tests {
             ("A", "A", true),
         ];
         for (pattern, entry, expected) in table {
-            assert_eq!(matches(pattern, entry), expected, "{pattern} against {entry}");
+            assert_eq!(
+                matches(pattern, entry),
+                expected,
+                "{pattern} against {entry}"
+            );
         }
     }
 

@@ -38,12 +38,17 @@ impl HttpClient {
     /// `invalid` for what cannot be sent, `failed` for what was tried and did not work.
     pub async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, Error> {
         let Some(wire) = request.wire() else {
-            return Err(Error::Failed("http: the request was read from a journal and cannot be sent".into()));
+            return Err(Error::Failed(
+                "http: the request was read from a journal and cannot be sent".into(),
+            ));
         };
         let limit = Duration::from_millis(request.timeout_ms.into());
         match tokio::time::timeout(limit, self.exchange(&request.method, wire)).await {
             Ok(result) => result,
-            Err(_) => Err(Error::Failed(format!("http: no complete response within {} ms", limit.as_millis()))),
+            Err(_) => Err(Error::Failed(format!(
+                "http: no complete response within {} ms",
+                limit.as_millis()
+            ))),
         }
     }
 
@@ -56,7 +61,10 @@ impl HttpClient {
             .map_err(|why| Error::Invalid(format!("http: url: {why}")))?;
         // The grant was checked against `wire.host`: a second parser must not see another one.
         if url.host_str().map(|host| host.trim_matches(['[', ']'])) != Some(wire.host.as_str()) {
-            return Err(Error::Invalid(format!("http: the host {:?} is not written plainly", wire.host)));
+            return Err(Error::Invalid(format!(
+                "http: the host {:?} is not written plainly",
+                wire.host
+            )));
         }
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| Error::Invalid(format!("http: method {method:?}")))?;
@@ -69,16 +77,27 @@ impl HttpClient {
         let headers = response
             .headers()
             .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(Error::Failed(format!("http: the response is longer than {LARGEST_BODY} bytes")));
+                return Err(Error::Failed(format!(
+                    "http: the response is longer than {LARGEST_BODY} bytes"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(HttpResponse { status, headers, body: body.into() })
+        Ok(HttpResponse {
+            status,
+            headers,
+            body: body.into(),
+        })
     }
 }
 

@@ -36,13 +36,26 @@ impl JournalWriter {
         let thread = std::thread::Builder::new()
             .name("vireo-journal".into())
             .spawn(move || write(&journal, &entries, &lost))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)), dropped })
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+            dropped,
+        })
     }
 
     /// The journal of a call that begins now.
     pub fn open(&self, call_id: &str) -> CallJournal {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        CallJournal { call_id: call_id.into(), next: 0, queue, dropped: Arc::clone(&self.dropped) }
+        let queue = self
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        CallJournal {
+            call_id: call_id.into(),
+            next: 0,
+            queue,
+            dropped: Arc::clone(&self.dropped),
+        }
     }
 
     /// Entries that could not be written.
@@ -52,8 +65,18 @@ impl JournalWriter {
 
     /// Writes what is queued and stops. Calls that are still up write no more.
     pub fn shutdown(&self) {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        if let Some(thread) = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             // It ends when the last call has let go of its sender; a panic was reported already.
             let _ = thread.join();
         }
@@ -92,11 +115,20 @@ impl CallJournal {
     /// A verb of the flow, asked at `asked` and answered at `at` (both since the call's start).
     /// The entry's place in time is when it was asked.
     pub fn verb(&mut self, asked: Duration, at: Duration, request: &Request, answer: &Answer) {
-        let reply = VerbReply { took_ms: millis(at.saturating_sub(asked)), answer };
+        let reply = VerbReply {
+            took_ms: millis(at.saturating_sub(asked)),
+            answer,
+        };
         match (Json::of(request), Json::of(&reply)) {
             (Ok(request_json), Ok(reply)) => {
                 let seq = self.sequence();
-                self.push(Entry::verb(seq, millis(asked), request.verb(), request_json, reply));
+                self.push(Entry::verb(
+                    seq,
+                    millis(asked),
+                    request.verb(),
+                    request_json,
+                    reply,
+                ));
             }
             (Err(error), _) | (_, Err(error)) => {
                 tracing::error!(call = &*self.call_id, %error, "a journal entry could not be written");
@@ -153,17 +185,41 @@ mod tests {
         let journal = Journal::new(Arc::new(MemoryStore::new()));
         let writer = JournalWriter::start(journal.clone()).unwrap();
         let mut call = writer.open("call");
-        call.event(Duration::ZERO, "invite", serde_json::json!({ "caller": "100" }));
+        call.event(
+            Duration::ZERO,
+            "invite",
+            serde_json::json!({ "caller": "100" }),
+        );
         let asked = Duration::from_millis(5);
-        call.verb(asked, Duration::from_millis(30), &Request::Answer, &Ok(Reply::Done));
-        call.verb(asked, asked, &Request::Ring, &Err(Error::WrongState("late".into())));
+        call.verb(
+            asked,
+            Duration::from_millis(30),
+            &Request::Answer,
+            &Ok(Reply::Done),
+        );
+        call.verb(
+            asked,
+            asked,
+            &Request::Ring,
+            &Err(Error::WrongState("late".into())),
+        );
         drop(call);
         writer.shutdown();
         let entries = journal.read("call").unwrap();
-        assert_eq!(entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [0, 1, 2]);
-        let Kind::Verb { name, reply, .. } = &entries[1].kind else { panic!("{entries:?}") };
-        assert_eq!((name.as_str(), reply.get()), ("call.answer", r#"{"took_ms":25,"Ok":"done"}"#));
-        let Kind::Verb { reply, .. } = &entries[2].kind else { panic!("{entries:?}") };
+        assert_eq!(
+            entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
+            [0, 1, 2]
+        );
+        let Kind::Verb { name, reply, .. } = &entries[1].kind else {
+            panic!("{entries:?}")
+        };
+        assert_eq!(
+            (name.as_str(), reply.get()),
+            ("call.answer", r#"{"took_ms":25,"Ok":"done"}"#)
+        );
+        let Kind::Verb { reply, .. } = &entries[2].kind else {
+            panic!("{entries:?}")
+        };
         assert_eq!(reply.get(), r#"{"took_ms":0,"Err":{"WrongState":"late"}}"#);
         assert_eq!(writer.dropped(), 0);
     }

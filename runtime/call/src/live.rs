@@ -58,8 +58,16 @@ impl LiveCalls {
     pub fn add(self: &Arc<Self>, call: LiveCall) -> (Registration, mpsc::Receiver<Command>) {
         let (commands, receiver) = mpsc::channel(4);
         let call_id = call.call_id.clone();
-        self.with(&call_id, |calls| calls.insert(call_id.clone(), Entry { call, commands }));
-        (Registration { calls: Arc::clone(self), call_id }, receiver)
+        self.with(&call_id, |calls| {
+            calls.insert(call_id.clone(), Entry { call, commands })
+        });
+        (
+            Registration {
+                calls: Arc::clone(self),
+                call_id,
+            },
+            receiver,
+        )
     }
 
     /// How many calls are up.
@@ -77,7 +85,12 @@ impl LiveCalls {
         let mut all: Vec<LiveCall> = self
             .shards
             .iter()
-            .flat_map(|shard| lock(shard).values().map(|entry| entry.call.clone()).collect::<Vec<_>>())
+            .flat_map(|shard| {
+                lock(shard)
+                    .values()
+                    .map(|entry| entry.call.clone())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         all.sort_by(|a, b| (a.started_at, &a.call_id).cmp(&(b.started_at, &b.call_id)));
         all
@@ -85,12 +98,18 @@ impl LiveCalls {
 
     /// One call.
     pub fn get(&self, call_id: &str) -> Option<LiveCall> {
-        self.with(call_id, |calls| calls.get(call_id).map(|entry| entry.call.clone()))
+        self.with(call_id, |calls| {
+            calls.get(call_id).map(|entry| entry.call.clone())
+        })
     }
 
     /// Hands a command to a call; false when there is no such call, or it is deaf.
     pub fn command(&self, call_id: &str, command: Command) -> bool {
-        self.with(call_id, |calls| calls.get(call_id).is_some_and(|entry| entry.commands.try_send(command).is_ok()))
+        self.with(call_id, |calls| {
+            calls
+                .get(call_id)
+                .is_some_and(|entry| entry.commands.try_send(command).is_ok())
+        })
     }
 
     fn with<R>(&self, call_id: &str, act: impl FnOnce(&mut HashMap<String, Entry>) -> R) -> R {
@@ -125,7 +144,8 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.calls.with(&self.call_id, |calls| calls.remove(&self.call_id));
+        self.calls
+            .with(&self.call_id, |calls| calls.remove(&self.call_id));
     }
 }
 
@@ -153,7 +173,14 @@ mod tests {
         let calls = Arc::new(LiveCalls::default());
         let (second, _commands) = calls.add(call("b", 2));
         let (first, mut commands) = calls.add(call("a", 1));
-        assert_eq!(calls.list().iter().map(|c| c.call_id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            calls
+                .list()
+                .iter()
+                .map(|c| c.call_id.as_str())
+                .collect::<Vec<_>>(),
+            ["a", "b"]
+        );
         assert!(calls.command("a", Command::Hangup));
         assert_eq!(commands.try_recv(), Ok(Command::Hangup));
         assert!(!calls.command("c", Command::Hangup));

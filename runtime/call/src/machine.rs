@@ -25,11 +25,22 @@ pub enum Verb {
     Answer,
     Reject(Refusal),
     Hangup,
-    Wait { timeout: Duration },
-    Play { prompt: Vec<Segment>, interrupt_keys: String },
-    Gather { options: GatherOptions, prompts: GatherPrompts },
+    Wait {
+        timeout: Duration,
+    },
+    Play {
+        prompt: Vec<Segment>,
+        interrupt_keys: String,
+    },
+    Gather {
+        options: GatherOptions,
+        prompts: GatherPrompts,
+    },
     Record(message::Spec),
-    StartPlaying { prompt: Vec<Segment>, repeat: Repeat },
+    StartPlaying {
+        prompt: Vec<Segment>,
+        repeat: Repeat,
+    },
     StopPlaying,
     FlushDigits,
     SendDigits(String),
@@ -61,17 +72,35 @@ pub enum Action {
     /// A final response that refuses the call.
     Reject(u16),
     Bye,
-    Play { id: u64, prompt: Vec<Segment>, repeat: Repeat },
+    Play {
+        id: u64,
+        prompt: Vec<Segment>,
+        repeat: Repeat,
+    },
     StopPlaying,
-    SendDigits { id: u64, digits: Vec<DigitOut> },
-    OpenRecording { slot: RecordSlot, id: String, max_duration_ms: Option<u32>, silence_ms: Option<u32> },
-    StopRecording { slot: RecordSlot, trim_ms: u32 },
+    SendDigits {
+        id: u64,
+        digits: Vec<DigitOut>,
+    },
+    OpenRecording {
+        slot: RecordSlot,
+        id: String,
+        max_duration_ms: Option<u32>,
+        silence_ms: Option<u32>,
+    },
+    StopRecording {
+        slot: RecordSlot,
+        trim_ms: u32,
+    },
     PauseRecording,
     ResumeRecording,
     /// Delete a finished recording's file.
     Discard(String),
     /// A line of the timeline.
-    Note { name: &'static str, detail: Value },
+    Note {
+        name: &'static str,
+        detail: Value,
+    },
 }
 
 /// How far the call has come.
@@ -105,12 +134,27 @@ pub use vireo_rtp::PlayEnd as Heard;
 #[derive(Debug)]
 enum Doing {
     /// Waits for the ACK, then goes on with the verb that wanted the call answered.
-    Answering { deadline: Option<Duration>, then: Option<Box<Verb>> },
-    Playing { id: u64, interrupt_keys: String, stopped: bool },
-    Gathering { gather: Box<Gather>, prompts: GatherPrompts, playing: Option<u64> },
+    Answering {
+        deadline: Option<Duration>,
+        then: Option<Box<Verb>>,
+    },
+    Playing {
+        id: u64,
+        interrupt_keys: String,
+        stopped: bool,
+    },
+    Gathering {
+        gather: Box<Gather>,
+        prompts: GatherPrompts,
+        playing: Option<u64>,
+    },
     Recording(MessageRecording),
-    Waiting { deadline: Duration },
-    Sending { id: u64 },
+    Waiting {
+        deadline: Duration,
+    },
+    Sending {
+        id: u64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,10 +277,17 @@ impl Machine {
 
     fn begin_media(&mut self, verb: Verb, now: Duration) {
         match verb {
-            Verb::Play { prompt, interrupt_keys } => self.play(prompt, interrupt_keys),
+            Verb::Play {
+                prompt,
+                interrupt_keys,
+            } => self.play(prompt, interrupt_keys),
             Verb::Gather { options, prompts } => {
                 let (gather, step) = Gather::start(options, &mut self.keys, now);
-                self.doing = Some(Doing::Gathering { gather: Box::new(gather), prompts, playing: None });
+                self.doing = Some(Doing::Gathering {
+                    gather: Box::new(gather),
+                    prompts,
+                    playing: None,
+                });
                 self.gather_step(step, now);
             }
             Verb::Record(spec) => {
@@ -270,7 +321,10 @@ impl Machine {
                 CallRecording::Off => self.wrong_state("the call is not being recorded"),
                 CallRecording::On(_) | CallRecording::Paused(_) => {
                     self.recording = CallRecording::Off;
-                    self.actions.push_back(Action::StopRecording { slot: RecordSlot::Call, trim_ms: 0 });
+                    self.actions.push_back(Action::StopRecording {
+                        slot: RecordSlot::Call,
+                        trim_ms: 0,
+                    });
                     self.done();
                 }
             },
@@ -281,7 +335,10 @@ impl Machine {
     // --- signalling verbs ---
 
     fn has_media(&self) -> bool {
-        matches!(self.progress, Progress::EarlyMedia | Progress::Answered | Progress::Confirmed)
+        matches!(
+            self.progress,
+            Progress::EarlyMedia | Progress::Answered | Progress::Confirmed
+        )
     }
 
     fn ring(&mut self) {
@@ -299,7 +356,9 @@ impl Machine {
     fn early_media(&mut self) {
         match (self.progress, self.offer) {
             (_, Offer::Late) => {
-                self.wrong_state("the INVITE carried no offer, so there is no media before the answer");
+                self.wrong_state(
+                    "the INVITE carried no offer, so there is no media before the answer",
+                );
             }
             (Progress::Arrived | Progress::Ringing, Offer::InInvite) => {
                 self.progress = Progress::EarlyMedia;
@@ -374,7 +433,9 @@ impl Machine {
         } else if let Some(event) = self.events.pop_front() {
             self.answer = Some(Ok(Reply::Event(event)));
         } else {
-            self.doing = Some(Doing::Waiting { deadline: now + timeout });
+            self.doing = Some(Doing::Waiting {
+                deadline: now + timeout,
+            });
         }
     }
 
@@ -391,13 +452,21 @@ impl Machine {
             return;
         }
         let id = self.play_now(prompt, Repeat::Once);
-        self.doing = Some(Doing::Playing { id, interrupt_keys, stopped: false });
+        self.doing = Some(Doing::Playing {
+            id,
+            interrupt_keys,
+            stopped: false,
+        });
     }
 
     fn play_now(&mut self, prompt: Vec<Segment>, repeat: Repeat) -> u64 {
         self.last_id += 1;
         self.background = None;
-        self.actions.push_back(Action::Play { id: self.last_id, prompt, repeat });
+        self.actions.push_back(Action::Play {
+            id: self.last_id,
+            prompt,
+            repeat,
+        });
         self.last_id
     }
 
@@ -427,7 +496,9 @@ impl Machine {
             }
             Step::Done(result) => {
                 if let Some(Doing::Gathering { gather, .. }) = self.doing.take() {
-                    self.swallow = gather.swallow().map(|(keys, within)| (keys.to_owned(), now + within));
+                    self.swallow = gather
+                        .swallow()
+                        .map(|(keys, within)| (keys.to_owned(), now + within));
                 }
                 self.answer = Some(Ok(Reply::Gather(result)));
             }
@@ -446,8 +517,16 @@ impl Machine {
         let digits: Vec<DigitOut> = keys
             .chars()
             .map(|digit| match digit {
-                ',' => DigitOut { digit, duration_ms: COMMA_PAUSE_MS, pause_ms: 0 },
-                _ => DigitOut { digit, duration_ms: DIGIT_MS, pause_ms: DIGIT_PAUSE_MS },
+                ',' => DigitOut {
+                    digit,
+                    duration_ms: COMMA_PAUSE_MS,
+                    pause_ms: 0,
+                },
+                _ => DigitOut {
+                    digit,
+                    duration_ms: DIGIT_MS,
+                    pause_ms: DIGIT_PAUSE_MS,
+                },
             })
             .collect();
         if digits.is_empty() {
@@ -516,7 +595,9 @@ impl Machine {
                 self.actions.push_back(Action::Discard(id));
                 self.done();
             }
-            None => self.fail(Error::NotFound(format!("recording {id:?}: this call made none of that name"))),
+            None => self.fail(Error::NotFound(format!(
+                "recording {id:?}: this call made none of that name"
+            ))),
         }
     }
 
@@ -557,10 +638,13 @@ impl Machine {
         for slot in [RecordSlot::Call, RecordSlot::Message] {
             let open = match slot {
                 RecordSlot::Call => self.recording != CallRecording::Off,
-                RecordSlot::Message => matches!(&self.doing, Some(Doing::Recording(r)) if r.is_open()),
+                RecordSlot::Message => {
+                    matches!(&self.doing, Some(Doing::Recording(r)) if r.is_open())
+                }
             };
             if open {
-                self.actions.push_back(Action::StopRecording { slot, trim_ms: 0 });
+                self.actions
+                    .push_back(Action::StopRecording { slot, trim_ms: 0 });
             }
         }
         self.recording = CallRecording::Off;
@@ -589,7 +673,11 @@ impl Machine {
             return;
         }
         match &mut self.doing {
-            Some(Doing::Playing { interrupt_keys, stopped, .. }) if interrupt_keys.contains(key) && !*stopped => {
+            Some(Doing::Playing {
+                interrupt_keys,
+                stopped,
+                ..
+            }) if interrupt_keys.contains(key) && !*stopped => {
                 *stopped = true;
                 self.actions.push_back(Action::StopPlaying);
             }
@@ -622,7 +710,11 @@ impl Machine {
         }
         self.swallow = None;
         match &mut self.doing {
-            Some(Doing::Playing { interrupt_keys, stopped, .. }) => {
+            Some(Doing::Playing {
+                interrupt_keys,
+                stopped,
+                ..
+            }) => {
                 let cut = interrupt_keys.contains(key);
                 let stop_now = cut && !*stopped;
                 self.keys.push(key);
@@ -665,7 +757,10 @@ impl Machine {
             Heard::Stopped => "stopped",
             Heard::Replaced => "replaced",
         };
-        self.actions.push_back(Action::Note { name: "heard", detail: json!({ "ms": heard_ms, "end": end }) });
+        self.actions.push_back(Action::Note {
+            name: "heard",
+            detail: json!({ "ms": heard_ms, "end": end }),
+        });
         if self.background == Some(id) {
             self.background = None;
             if how == Heard::Finished {
@@ -674,11 +769,17 @@ impl Machine {
             return;
         }
         match &mut self.doing {
-            Some(Doing::Playing { id: playing, stopped, .. }) if *playing == id && !*stopped => {
+            Some(Doing::Playing {
+                id: playing,
+                stopped,
+                ..
+            }) if *playing == id && !*stopped => {
                 self.doing = None;
                 self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Finished)));
             }
-            Some(Doing::Gathering { gather, playing, .. }) if *playing == Some(id) => {
+            Some(Doing::Gathering {
+                gather, playing, ..
+            }) if *playing == Some(id) => {
                 *playing = None;
                 let step = gather.prompt_ended(&mut self.keys, now);
                 self.gather_step(step, now);
@@ -700,7 +801,13 @@ impl Machine {
     }
 
     /// A recording is on its way to the disk, whole.
-    pub fn record_finished(&mut self, slot: RecordSlot, id: String, duration_ms: u32, how: RecordEnd) {
+    pub fn record_finished(
+        &mut self,
+        slot: RecordSlot,
+        id: String,
+        duration_ms: u32,
+        how: RecordEnd,
+    ) {
         self.made.push(id.clone());
         match slot {
             RecordSlot::Call => self.recording = CallRecording::Off,
@@ -726,7 +833,10 @@ impl Machine {
     /// The time of [`Machine::deadline`] has come.
     pub fn timeout(&mut self, now: Duration) {
         match &mut self.doing {
-            Some(Doing::Answering { deadline: Some(deadline), .. }) if *deadline <= now => self.answering_over(now),
+            Some(Doing::Answering {
+                deadline: Some(deadline),
+                ..
+            }) if *deadline <= now => self.answering_over(now),
             Some(Doing::Waiting { deadline }) if *deadline <= now => {
                 self.doing = None;
                 self.answer = Some(Ok(Reply::Event(Event::Timeout)));

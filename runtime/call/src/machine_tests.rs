@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use vireo_host::contract::{BargeIn, Error, Event, GatherOptions, GatherResult, Message, PlayEnd, RecordEnd as Ended};
-use vireo_host::contract::{Refusal, TypeAhead as Buffering};
 use vireo_host::Reply;
+use vireo_host::contract::{
+    BargeIn, Error, Event, GatherOptions, GatherResult, Message, PlayEnd, RecordEnd as Ended,
+};
+use vireo_host::contract::{Refusal, TypeAhead as Buffering};
 use vireo_rtp::{Repeat, Segment};
 
 use super::*;
@@ -28,7 +30,10 @@ fn actions(machine: &mut Machine) -> Vec<String> {
             Action::OpenRecording { slot, id, .. } => all.push(format!("Open {slot:?} {id}")),
             Action::StopRecording { slot, .. } => all.push(format!("Stop {slot:?}")),
             Action::SendDigits { digits, .. } => {
-                all.push(format!("Send {}", digits.iter().map(|d| d.digit).collect::<String>()));
+                all.push(format!(
+                    "Send {}",
+                    digits.iter().map(|d| d.digit).collect::<String>()
+                ));
             }
             other => all.push(format!("{other:?}")),
         }
@@ -72,7 +77,10 @@ fn gather() -> Verb {
             no_input_prompt: Vec::new(),
             no_match_prompt: Vec::new(),
         },
-        prompts: GatherPrompts { prompt: prompt(), ..GatherPrompts::default() },
+        prompts: GatherPrompts {
+            prompt: prompt(),
+            ..GatherPrompts::default()
+        },
     }
 }
 
@@ -88,7 +96,11 @@ fn the_answer_waits_for_the_ack_but_not_for_ever() {
     machine.acknowledged(at(600));
     assert_eq!(machine.progress(), Progress::Confirmed);
     machine.begin(Verb::Answer, at(700));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)), "answering twice is no error");
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Done)),
+        "answering twice is no error"
+    );
     assert_eq!(actions(&mut machine), ["Answer"]);
 }
 
@@ -96,8 +108,17 @@ fn the_answer_waits_for_the_ack_but_not_for_ever() {
 fn a_late_offer_has_to_wait_for_the_ack() {
     let mut machine = new(Offer::Late);
     machine.begin(Verb::EarlyMedia, at(0));
-    assert!(matches!(machine.take_answer(), Some(Err(Error::WrongState(_)))));
-    machine.begin(Verb::Play { prompt: prompt(), interrupt_keys: String::new() }, at(0));
+    assert!(matches!(
+        machine.take_answer(),
+        Some(Err(Error::WrongState(_)))
+    ));
+    machine.begin(
+        Verb::Play {
+            prompt: prompt(),
+            interrupt_keys: String::new(),
+        },
+        at(0),
+    );
     assert_eq!(actions(&mut machine), ["Answer"]);
     assert_eq!(machine.deadline(), None);
     machine.acknowledged(at(900));
@@ -118,12 +139,27 @@ fn early_media_needs_no_answer() {
     let mut machine = new(Offer::InInvite);
     machine.begin(Verb::Ring, at(0));
     machine.begin(Verb::EarlyMedia, at(1));
-    machine.begin(Verb::Play { prompt: prompt(), interrupt_keys: String::new() }, at(2));
-    assert_eq!(actions(&mut machine), ["Provisional(180)", "Provisional(183)", "Play 1"]);
+    machine.begin(
+        Verb::Play {
+            prompt: prompt(),
+            interrupt_keys: String::new(),
+        },
+        at(2),
+    );
+    assert_eq!(
+        actions(&mut machine),
+        ["Provisional(180)", "Provisional(183)", "Play 1"]
+    );
     machine.play_finished(1, 1_000, Heard::Finished, at(1_002));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::PlayEnd(PlayEnd::Finished))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::PlayEnd(PlayEnd::Finished)))
+    );
     machine.begin(Verb::Ring, at(1_003));
-    assert!(matches!(machine.take_answer(), Some(Err(Error::WrongState(_)))));
+    assert!(matches!(
+        machine.take_answer(),
+        Some(Err(Error::WrongState(_)))
+    ));
     machine.begin(Verb::Reject(Refusal::Congested), at(1_004));
     assert_eq!(actions(&mut machine), ["Reject(503)"]);
     machine.begin(Verb::Answer, at(1_005));
@@ -133,13 +169,29 @@ fn early_media_needs_no_answer() {
 #[test]
 fn every_verb_ends_when_the_caller_hangs_up() {
     let verbs: Vec<(&str, Verb)> = vec![
-        ("play", Verb::Play { prompt: prompt(), interrupt_keys: String::new() }),
+        (
+            "play",
+            Verb::Play {
+                prompt: prompt(),
+                interrupt_keys: String::new(),
+            },
+        ),
         ("gather", gather()),
-        ("wait", Verb::Wait { timeout: at(60_000) }),
+        (
+            "wait",
+            Verb::Wait {
+                timeout: at(60_000),
+            },
+        ),
         ("send-digits", Verb::SendDigits("1".into())),
         (
             "record, in its prompt",
-            Verb::Record(Spec { prompt: prompt(), max_duration_ms: 1_000, silence_ms: None, terminators: String::new() }),
+            Verb::Record(Spec {
+                prompt: prompt(),
+                max_duration_ms: 1_000,
+                silence_ms: None,
+                terminators: String::new(),
+            }),
         ),
     ];
     for (name, verb) in verbs {
@@ -149,14 +201,24 @@ fn every_verb_ends_when_the_caller_hangs_up() {
         machine.ended();
         assert_eq!(machine.take_answer(), Some(Err(Error::HungUp)), "{name}");
         machine.begin(Verb::FlushDigits, at(200));
-        assert_eq!(machine.take_answer(), Some(Err(Error::HungUp)), "after {name}");
+        assert_eq!(
+            machine.take_answer(),
+            Some(Err(Error::HungUp)),
+            "after {name}"
+        );
     }
 }
 
 #[test]
 fn a_key_cuts_a_prompt_short_when_it_goes_down() {
     let mut machine = up();
-    machine.begin(Verb::Play { prompt: prompt(), interrupt_keys: "12".into() }, at(100));
+    machine.begin(
+        Verb::Play {
+            prompt: prompt(),
+            interrupt_keys: "12".into(),
+        },
+        at(100),
+    );
     press(&mut machine, '3', at(200));
     assert_eq!(actions(&mut machine), ["Play 1"], "3 does not interrupt");
     machine.key_down('2', at(400));
@@ -164,9 +226,16 @@ fn a_key_cuts_a_prompt_short_when_it_goes_down() {
     machine.play_finished(1, 300, Heard::Stopped, at(420));
     assert_eq!(machine.take_answer(), None, "the key is still down");
     machine.key('2', 900, "rfc4733", at(1_300));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted('2')))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted('2'))))
+    );
     machine.begin(Verb::Wait { timeout: at(0) }, at(1_400));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Event(Event::Digit('3')))), "both stayed in the buffer");
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Event(Event::Digit('3')))),
+        "both stayed in the buffer"
+    );
 }
 
 #[test]
@@ -183,17 +252,28 @@ fn a_gather_plays_again_after_no_input() {
     // The stopped prompt's end comes in late and must not start a timer or end anything.
     machine.play_finished(2, 200, Heard::Stopped, at(6_250));
     press(&mut machine, '2', at(6_500));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Gather(GatherResult::Digits("42".into())))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Gather(GatherResult::Digits("42".into()))))
+    );
     // The terminator of habit is not typed ahead for the next question.
     press(&mut machine, '#', at(7_000));
     machine.begin(Verb::Wait { timeout: at(10) }, at(7_200));
     assert_eq!(machine.take_answer(), None);
     machine.timeout(at(7_210));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Event(Event::Timeout))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Event(Event::Timeout)))
+    );
 }
 
 fn record() -> Verb {
-    Verb::Record(Spec { prompt: prompt(), max_duration_ms: 30_000, silence_ms: Some(3_000), terminators: "#".into() })
+    Verb::Record(Spec {
+        prompt: prompt(),
+        max_duration_ms: 30_000,
+        silence_ms: Some(3_000),
+        terminators: "#".into(),
+    })
 }
 
 #[test]
@@ -202,19 +282,39 @@ fn a_message_ends_by_its_terminator() {
     machine.begin(record(), at(0));
     press(&mut machine, '5', at(300));
     machine.play_finished(1, 1_000, Heard::Finished, at(1_000));
-    assert_eq!(actions(&mut machine), ["Play 1", "Open Message c-message-1"]);
+    assert_eq!(
+        actions(&mut machine),
+        ["Play 1", "Open Message c-message-1"]
+    );
     press(&mut machine, '1', at(2_000));
-    assert_eq!(actions(&mut machine), Vec::<String>::new(), "other keys are ignored");
+    assert_eq!(
+        actions(&mut machine),
+        Vec::<String>::new(),
+        "other keys are ignored"
+    );
     press(&mut machine, '#', at(5_000));
     assert_eq!(actions(&mut machine), ["Stop Message"]);
-    machine.record_finished(RecordSlot::Message, "c-message-1".into(), 3_940, RecordEnd::Stopped);
+    machine.record_finished(
+        RecordSlot::Message,
+        "c-message-1".into(),
+        3_940,
+        RecordEnd::Stopped,
+    );
     assert_eq!(
         machine.take_answer(),
-        Some(Ok(Reply::Message(Message { id: "c-message-1".into(), duration_ms: 3_940, ended_by: Ended::Terminator })))
+        Some(Ok(Reply::Message(Message {
+            id: "c-message-1".into(),
+            duration_ms: 3_940,
+            ended_by: Ended::Terminator
+        })))
     );
     machine.begin(Verb::Wait { timeout: at(0) }, at(5_200));
     machine.timeout(at(5_200));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Event(Event::Timeout))), "no key is left over");
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Event(Event::Timeout))),
+        "no key is left over"
+    );
 }
 
 #[test]
@@ -226,47 +326,88 @@ fn a_message_survives_the_hang_up() {
     machine.ended();
     assert_eq!(actions(&mut machine), ["Stop Message"]);
     assert_eq!(machine.take_answer(), None);
-    machine.record_finished(RecordSlot::Message, "c-message-1".into(), 7_000, RecordEnd::Stopped);
+    machine.record_finished(
+        RecordSlot::Message,
+        "c-message-1".into(),
+        7_000,
+        RecordEnd::Stopped,
+    );
     assert!(matches!(
         machine.take_answer(),
-        Some(Ok(Reply::Message(Message { ended_by: Ended::HungUp, duration_ms: 7_000, .. })))
+        Some(Ok(Reply::Message(Message {
+            ended_by: Ended::HungUp,
+            duration_ms: 7_000,
+            ..
+        })))
     ));
     machine.begin(Verb::Discard("c-message-1".into()), at(9_000));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)), "it can still be thrown away");
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Done)),
+        "it can still be thrown away"
+    );
 }
 
 #[test]
 fn recording_the_call() {
     let mut machine = up();
     machine.begin(Verb::PauseRecording, at(0));
-    assert!(matches!(machine.take_answer(), Some(Err(Error::WrongState(_)))));
+    assert!(matches!(
+        machine.take_answer(),
+        Some(Err(Error::WrongState(_)))
+    ));
     machine.begin(Verb::StartRecording, at(0));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Id("c-call-1".into()))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Id("c-call-1".into())))
+    );
     machine.begin(Verb::StartRecording, at(0));
-    assert!(matches!(machine.take_answer(), Some(Err(Error::WrongState(_)))));
+    assert!(matches!(
+        machine.take_answer(),
+        Some(Err(Error::WrongState(_)))
+    ));
     machine.begin(Verb::PauseRecording, at(1));
     machine.begin(Verb::PauseRecording, at(2));
     machine.begin(Verb::ResumeRecording, at(3));
-    assert_eq!(actions(&mut machine), ["Open Call c-call-1", "PauseRecording", "ResumeRecording"]);
+    assert_eq!(
+        actions(&mut machine),
+        ["Open Call c-call-1", "PauseRecording", "ResumeRecording"]
+    );
     machine.ended();
-    assert_eq!(actions(&mut machine), ["Stop Call"], "the recording ends with the call");
+    assert_eq!(
+        actions(&mut machine),
+        ["Stop Call"],
+        "the recording ends with the call"
+    );
     machine.record_finished(RecordSlot::Call, "c-call-1".into(), 500, RecordEnd::Stopped);
     machine.take_answer();
     machine.begin(Verb::Discard("c-call-1".into()), at(4));
     assert_eq!(actions(&mut machine), ["Discard(\"c-call-1\")"]);
     machine.take_answer();
     machine.begin(Verb::Discard("c-call-1".into()), at(5));
-    assert!(matches!(machine.take_answer(), Some(Err(Error::NotFound(_)))));
+    assert!(matches!(
+        machine.take_answer(),
+        Some(Err(Error::NotFound(_)))
+    ));
 }
 
 #[test]
 fn background_music_and_events() {
     let mut machine = up();
-    machine.begin(Verb::StartPlaying { prompt: prompt(), repeat: Repeat::Once }, at(0));
+    machine.begin(
+        Verb::StartPlaying {
+            prompt: prompt(),
+            repeat: Repeat::Once,
+        },
+        at(0),
+    );
     assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
     machine.begin(Verb::Wait { timeout: at(5_000) }, at(0));
     machine.play_finished(1, 1_000, Heard::Finished, at(1_000));
-    assert_eq!(machine.take_answer(), Some(Ok(Reply::Event(Event::PlayingFinished))));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Event(Event::PlayingFinished)))
+    );
     machine.hold(Event::Held);
     machine.hold(Event::Resumed);
     for expected in [Event::Held, Event::Resumed] {
@@ -274,7 +415,11 @@ fn background_music_and_events() {
         assert_eq!(machine.take_answer(), Some(Ok(Reply::Event(expected))));
     }
     machine.begin(Verb::StopPlaying, at(1_200));
-    assert_eq!(actions(&mut machine), ["Play 1"], "there was nothing left to stop");
+    assert_eq!(
+        actions(&mut machine),
+        ["Play 1"],
+        "there was nothing left to stop"
+    );
 }
 
 #[test]

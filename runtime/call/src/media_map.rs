@@ -31,7 +31,8 @@ pub(crate) fn stream_config(audio: &offer_answer::Audio, media: &MediaSettings) 
     });
     StreamConfig {
         // An old way of hold is the unspecified address (RFC 3264, 8.4).
-        remote: Some(audio.remote).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0),
+        remote: Some(audio.remote)
+            .filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0),
         remote_rtcp: Some(audio.remote_rtcp),
         codec: audio_codec(audio.codec),
         payload_type: audio.payload_type,
@@ -74,7 +75,10 @@ pub(crate) fn info_digit(content_type: &str, body: &[u8]) -> Option<(char, u32)>
                 key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
             })
         };
-        (value("signal")?, value("duration").and_then(|ms| ms.parse().ok()))
+        (
+            value("signal")?,
+            value("duration").and_then(|ms| ms.parse().ok()),
+        )
     } else if media_type.eq_ignore_ascii_case("application/dtmf") {
         (text.trim(), None)
     } else {
@@ -102,9 +106,17 @@ mod tests {
     #[test]
     fn digits_by_info() {
         let table: &[(&str, &[u8], Option<(char, u32)>)] = &[
-            ("application/dtmf-relay", b"Signal=5\r\nDuration=160\r\n", Some(('5', 160))),
+            (
+                "application/dtmf-relay",
+                b"Signal=5\r\nDuration=160\r\n",
+                Some(('5', 160)),
+            ),
             ("application/dtmf-relay", b"Signal= *\r\n", Some(('*', 160))),
-            ("Application/DTMF-Relay; x=y", b"duration=250\nsignal=11\n", Some(('#', 250))),
+            (
+                "Application/DTMF-Relay; x=y",
+                b"duration=250\nsignal=11\n",
+                Some(('#', 250)),
+            ),
             ("application/dtmf", b"a", Some(('A', 160))),
             ("application/dtmf", b"12", None),
             ("application/dtmf-relay", b"Duration=1\r\n", None),
@@ -112,7 +124,11 @@ mod tests {
             ("text/plain", b"5", None),
         ];
         for (content_type, body, expected) in table {
-            assert_eq!(info_digit(content_type, body), *expected, "{content_type} {body:?}");
+            assert_eq!(
+                info_digit(content_type, body),
+                *expected,
+                "{content_type} {body:?}"
+            );
         }
     }
 }

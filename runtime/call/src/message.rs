@@ -44,7 +44,10 @@ impl MessageRecording {
     /// Begins, and returns the prompt to play first, if there is one.
     pub fn start(mut spec: Spec) -> (Self, Option<Vec<Segment>>) {
         let prompt = std::mem::take(&mut spec.prompt);
-        let recording = Self { spec, stage: Stage::Prompt(None) };
+        let recording = Self {
+            spec,
+            stage: Stage::Prompt(None),
+        };
         (recording, (!prompt.is_empty()).then_some(prompt))
     }
 
@@ -81,7 +84,10 @@ impl MessageRecording {
     pub fn key_down(&mut self, key: char) -> Option<Action> {
         if self.stage == Stage::Open && self.spec.terminators.contains(key) {
             self.stage = Stage::Stopping(StoppedBy::Terminator);
-            return Some(Action::StopRecording { slot: RecordSlot::Message, trim_ms: TERMINATOR_TRIM_MS });
+            return Some(Action::StopRecording {
+                slot: RecordSlot::Message,
+                trim_ms: TERMINATOR_TRIM_MS,
+            });
         }
         None
     }
@@ -102,6 +108,10 @@ impl MessageRecording {
             (RecordEnd::Stopped, Stage::Stopping(StoppedBy::Terminator)) => Ended::Terminator,
             (RecordEnd::Stopped | RecordEnd::Closed, _) => Ended::HungUp,
         };
-        Message { id, duration_ms, ended_by }
+        Message {
+            id,
+            duration_ms,
+            ended_by,
+        }
     }
 }

@@ -17,11 +17,18 @@ pub(crate) type Played = HashMap<String, Arc<Prompt>>;
 pub(crate) fn parts<'a>(request: &'a Request, language: &'a str) -> (Vec<&'a [Part]>, &'a str) {
     let (lists, own): (Vec<&[Part]>, Option<&str>) = match request {
         Request::Play { prompt, options } => (vec![prompt], options.language.as_deref()),
-        Request::Gather(gather) => {
-            (vec![&gather.prompt, &gather.no_input_prompt, &gather.no_match_prompt], gather.language.as_deref())
-        }
+        Request::Gather(gather) => (
+            vec![
+                &gather.prompt,
+                &gather.no_input_prompt,
+                &gather.no_match_prompt,
+            ],
+            gather.language.as_deref(),
+        ),
         Request::Record(record) => (vec![&record.prompt], record.language.as_deref()),
-        Request::StartPlaying { prompt, language, .. } => (vec![prompt], language.as_deref()),
+        Request::StartPlaying {
+            prompt, language, ..
+        } => (vec![prompt], language.as_deref()),
         _ => (Vec::new(), None),
     };
     (lists, own.unwrap_or(language))
@@ -44,12 +51,19 @@ impl Missing {
         language: &str,
         path: impl Fn(&str) -> Option<PathBuf>,
     ) -> Option<Self> {
-        let mut missing = Self { language: language.to_owned(), ..Self::default() };
+        let mut missing = Self {
+            language: language.to_owned(),
+            ..Self::default()
+        };
         for part in lists.iter().copied().flatten() {
             match part {
-                Part::File(name) if library.find_cached(language, name).is_none() => missing.files.push(name.clone()),
+                Part::File(name) if library.find_cached(language, name).is_none() => {
+                    missing.files.push(name.clone())
+                }
                 Part::Recording(id) if !played.contains_key(id) => {
-                    missing.recordings.extend(path(id).map(|path| (id.clone(), path)));
+                    missing
+                        .recordings
+                        .extend(path(id).map(|path| (id.clone(), path)));
                 }
                 _ => {}
             }
@@ -69,7 +83,8 @@ impl Missing {
             .map(|(id, path)| {
                 let failed = |why: String| Error::Failed(format!("recording {id:?}: {why}"));
                 let audio = wav::read(&path).map_err(|error| failed(error.to_string()))?;
-                let prompt = Prompt::from_audio(&id, audio).map_err(|error| failed(error.to_string()))?;
+                let prompt =
+                    Prompt::from_audio(&id, audio).map_err(|error| failed(error.to_string()))?;
                 Ok((id.clone(), Arc::new(prompt)))
             })
             .collect()
@@ -96,14 +111,19 @@ impl Lookup<'_> {
     fn segment(&self, part: &Part) -> Result<Segment, Error> {
         match part {
             Part::File(name) => {
-                let prompt = self.library.find(self.language, name).map_err(prompt_error)?;
+                let prompt = self
+                    .library
+                    .find(self.language, name)
+                    .map_err(prompt_error)?;
                 // Once per prompt and codec, and not in the media thread.
                 let _ = prompt.encoded(self.codec);
                 Ok(Segment::Prompt(prompt))
             }
             Part::Recording(id) => match self.played.get(id) {
                 Some(prompt) => Ok(Segment::Prompt(Arc::clone(prompt))),
-                None => Err(Error::NotFound(format!("recording {id:?}: this call made none of that name"))),
+                None => Err(Error::NotFound(format!(
+                    "recording {id:?}: this call made none of that name"
+                ))),
             },
             Part::Silence(ms) => Ok(Segment::Silence { ms: *ms }),
             Part::Tone(tone) => Ok(Segment::Samples(render(tone))),

@@ -102,7 +102,11 @@ pub enum DeployError {
 }
 
 fn advice(missing: &[MissingGrant]) -> String {
-    missing.iter().map(|grant| grant.advice.as_str()).collect::<Vec<_>>().join("; ")
+    missing
+        .iter()
+        .map(|grant| grant.advice.as_str())
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A deploy that was made.
@@ -160,7 +164,11 @@ impl Runtime {
         let cdrs = Cdrs::new(Arc::clone(&store));
         let lost = cdrs.recover(unix_ms())?;
         for cdr in &lost {
-            tracing::warn!(call = cdr.call.call_id, caller = cdr.call.caller, "call was lost in a crash");
+            tracing::warn!(
+                call = cdr.call.call_id,
+                caller = cdr.call.caller,
+                "call was lost in a crash"
+            );
         }
         let journal = Journal::new(Arc::clone(&store));
         let runtime = Self {
@@ -192,8 +200,14 @@ impl Runtime {
     fn restore(&self) -> Result<(), StartError> {
         for deployment in self.deployments.list()? {
             match self.load(&deployment) {
-                Ok(()) => tracing::info!(flow = deployment.flow, revision = deployment.revision, "flow is in service"),
-                Err(error) => tracing::error!(flow = deployment.flow, %error, "flow cannot be put into service"),
+                Ok(()) => tracing::info!(
+                    flow = deployment.flow,
+                    revision = deployment.revision,
+                    "flow is in service"
+                ),
+                Err(error) => {
+                    tracing::error!(flow = deployment.flow, %error, "flow cannot be put into service")
+                }
             }
         }
         Ok(())
@@ -223,7 +237,9 @@ impl Runtime {
     fn in_service(&self, flow: &str, digest: Digest) -> Option<Arc<Version>> {
         let digest = digest.to_string();
         let mut serving = self.shared.versions.get(flow).into_iter();
-        serving.find(|(version, _)| version.digest() == digest).map(|(version, _)| version)
+        serving
+            .find(|(version, _)| version.digest() == digest)
+            .map(|(version, _)| version)
     }
 
     /// Takes calls until `incoming` ends, then waits for those that are up.
@@ -261,7 +277,12 @@ impl Runtime {
     ///
     /// # Errors
     /// See [`DeployError`]; the version that served goes on serving.
-    pub async fn deploy(&self, flow: &str, wasm: Vec<u8>, note: &str) -> Result<Deployed, DeployError> {
+    pub async fn deploy(
+        &self,
+        flow: &str,
+        wasm: Vec<u8>,
+        note: &str,
+    ) -> Result<Deployed, DeployError> {
         let settings = self.settings.load_full();
         let Some(flow_settings) = settings.flows.get(flow) else {
             return Err(DeployError::UnknownFlow(flow.to_owned()));
@@ -269,22 +290,45 @@ impl Runtime {
         let version = self.host.compile_in_background(wasm.clone()).await?;
         let missing = version.check_grants(&flow_settings.grants);
         if !missing.is_empty() {
-            return Err(DeployError::Grants { flow: flow.to_owned(), missing });
+            return Err(DeployError::Grants {
+                flow: flow.to_owned(),
+                missing,
+            });
         }
         let _one_at_a_time = self.deploying.lock().await;
         let before = self.deployments.current(flow)?;
         let digest = Digest::of(&wasm);
         let previous = before.as_ref().and_then(newest);
-        if previous == Some(digest) && before.as_ref().is_some_and(|before| before.serving.len() == 1) {
-            return Ok(deployed(flow, digest, previous, before.map_or(0, |before| before.revision), true));
+        if previous == Some(digest)
+            && before
+                .as_ref()
+                .is_some_and(|before| before.serving.len() == 1)
+        {
+            return Ok(deployed(
+                flow,
+                digest,
+                previous,
+                before.map_or(0, |before| before.revision),
+                true,
+            ));
         }
         let replaces = before.as_ref().map_or(0, |before| before.revision);
-        let (deployments, flow_name, note) = (self.deployments.clone(), flow.to_owned(), note.to_owned());
+        let (deployments, flow_name, note) =
+            (self.deployments.clone(), flow.to_owned(), note.to_owned());
         let deployment = tokio::task::spawn_blocking(move || {
             let at_ms = unix_ms();
             let digest = deployments.components().put(&wasm, at_ms)?;
-            let serving = vec![Serving { digest, percent: 100 }];
-            Ok::<_, DeployError>(deployments.deploy(Deploy { flow: flow_name, replaces, serving, note, at_ms })?)
+            let serving = vec![Serving {
+                digest,
+                percent: 100,
+            }];
+            Ok::<_, DeployError>(deployments.deploy(Deploy {
+                flow: flow_name,
+                replaces,
+                serving,
+                note,
+                at_ms,
+            })?)
         })
         .await
         .map_err(|_| DeployError::Aborted)??;
@@ -296,7 +340,11 @@ impl Runtime {
     ///
     /// # Errors
     /// See [`DeployError`].
-    pub async fn rollback(self: &Arc<Self>, flow: &str, note: &str) -> Result<Deployed, DeployError> {
+    pub async fn rollback(
+        self: &Arc<Self>,
+        flow: &str,
+        note: &str,
+    ) -> Result<Deployed, DeployError> {
         let _one_at_a_time = self.deploying.lock().await;
         let previous = self.deployments.current(flow)?.as_ref().and_then(newest);
         let (this, flow_name, note) = (Arc::clone(self), flow.to_owned(), note.to_owned());
@@ -333,18 +381,29 @@ impl Runtime {
         names
             .into_iter()
             .map(|flow| {
-                let revision = self.deployments.current(&flow)?.map_or(0, |deployment| deployment.revision);
+                let revision = self
+                    .deployments
+                    .current(&flow)?
+                    .map_or(0, |deployment| deployment.revision);
                 let serving: Vec<(String, u8)> = (self.shared.versions.get(&flow).iter())
                     .map(|(version, percent)| (version.digest().to_owned(), *percent))
                     .collect();
                 let mut calls: Vec<(String, usize)> = Vec::new();
                 for call in live.iter().filter(|call| call.flow == flow) {
-                    match calls.iter_mut().find(|(version, _)| *version == call.version) {
+                    match calls
+                        .iter_mut()
+                        .find(|(version, _)| *version == call.version)
+                    {
                         Some((_, count)) => *count += 1,
                         None => calls.push((call.version.clone(), 1)),
                     }
                 }
-                Ok(FlowStatus { flow, serving, revision, calls })
+                Ok(FlowStatus {
+                    flow,
+                    serving,
+                    revision,
+                    calls,
+                })
             })
             .collect()
     }
@@ -441,10 +500,20 @@ async fn wait_until_empty(live: &LiveCalls, grace: Duration) {
 }
 
 fn newest(deployment: &Deployment) -> Option<Digest> {
-    deployment.serving.iter().max_by_key(|serving| serving.percent).map(|serving| serving.digest)
+    deployment
+        .serving
+        .iter()
+        .max_by_key(|serving| serving.percent)
+        .map(|serving| serving.digest)
 }
 
-fn deployed(flow: &str, now: Digest, previous: Option<Digest>, revision: u64, unchanged: bool) -> Deployed {
+fn deployed(
+    flow: &str,
+    now: Digest,
+    previous: Option<Digest>,
+    revision: u64,
+    unchanged: bool,
+) -> Deployed {
     Deployed {
         flow: flow.to_owned(),
         version: now.to_string(),

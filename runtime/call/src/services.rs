@@ -14,14 +14,18 @@ use crate::shared::Shared;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 /// The wall-clock time in an IANA zone, or in the server's own.
 pub(crate) fn local_time(zone: Option<&str>, own: &TimeZone) -> Result<LocalTime, Error> {
     let zone = match zone {
         Some(name) => TimeZone::get(name).map_err(|_| {
-            Error::Invalid(format!("zone {name:?} is no IANA time zone, such as \"Asia/Shanghai\""))
+            Error::Invalid(format!(
+                "zone {name:?} is no IANA time zone, such as \"Asia/Shanghai\""
+            ))
         })?,
         None => own.clone(),
     };
@@ -70,7 +74,9 @@ async fn keys(shared: &Shared, namespace: &str, request: Request) -> Answer {
         .unwrap_or_else(|_| Err(Error::Failed("kv: the operation was aborted".into())))?;
     if changes {
         let (done, written) = oneshot::channel();
-        shared.store.on_durable(Box::new(move |result| drop(done.send(result))));
+        shared
+            .store
+            .on_durable(Box::new(move |result| drop(done.send(result))));
         match written.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(Error::Failed(format!("kv: {error}"))),
@@ -86,11 +92,16 @@ fn operate(keys: &Namespace, request: Request) -> Answer {
         Request::KvSet { key, value } => keys.set(&key, &value).map(|()| Reply::Done),
         Request::KvDelete { key } => keys.delete(&key).map(|()| Reply::Done),
         Request::KvIncrement { key, by } => keys.increment(&key, by).map(Reply::Count),
-        Request::KvCompareAndSwap { key, expected, new } => {
-            keys.compare_and_swap(&key, expected.as_deref(), new.as_deref()).map(Reply::Swapped)
-        }
+        Request::KvCompareAndSwap { key, expected, new } => keys
+            .compare_and_swap(&key, expected.as_deref(), new.as_deref())
+            .map(Reply::Swapped),
         Request::KvListKeys { prefix, limit } => keys.list_keys(&prefix, limit).map(Reply::Keys),
-        other => return Err(Error::Failed(format!("{} is not a service of this server", other.verb()))),
+        other => {
+            return Err(Error::Failed(format!(
+                "{} is not a service of this server",
+                other.verb()
+            )));
+        }
     }
     .map_err(kv_error)
 }
@@ -113,6 +124,9 @@ mod tests {
         assert_eq!((time.year, time.month, time.day), (2026, 11, 23));
         assert_eq!((time.hour, time.minute, time.second), (0, 30, 5));
         assert_eq!((time.weekday, time.utc_offset_s), (1, 8 * 3600));
-        assert!(matches!(local_time(Some("Mars/Olympus"), &TimeZone::UTC), Err(Error::Invalid(_))));
+        assert!(matches!(
+            local_time(Some("Mars/Olympus"), &TimeZone::UTC),
+            Err(Error::Invalid(_))
+        ));
     }
 }

@@ -22,17 +22,23 @@ pub(crate) fn verb(request: &Request, lookup: &Lookup<'_>) -> Result<Option<Verb
         Request::Answer => Verb::Answer,
         Request::Reject { why } => Verb::Reject(*why),
         Request::Hangup => Verb::Hangup,
-        Request::Wait { timeout_ms } => Verb::Wait { timeout: Duration::from_millis((*timeout_ms).into()) },
-        Request::Play { prompt, options } => {
-            Verb::Play { prompt: lookup.resolve(prompt)?, interrupt_keys: options.interrupt_keys.clone() }
-        }
+        Request::Wait { timeout_ms } => Verb::Wait {
+            timeout: Duration::from_millis((*timeout_ms).into()),
+        },
+        Request::Play { prompt, options } => Verb::Play {
+            prompt: lookup.resolve(prompt)?,
+            interrupt_keys: options.interrupt_keys.clone(),
+        },
         Request::Gather(options) => {
             let prompts = GatherPrompts {
                 prompt: lookup.resolve(&options.prompt)?,
                 no_input: lookup.resolve(&options.no_input_prompt)?,
                 no_match: lookup.resolve(&options.no_match_prompt)?,
             };
-            Verb::Gather { options: options.clone(), prompts }
+            Verb::Gather {
+                options: options.clone(),
+                prompts,
+            }
         }
         Request::Record(options) => {
             let mut prompt = lookup.resolve(&options.prompt)?;
@@ -48,7 +54,11 @@ pub(crate) fn verb(request: &Request, lookup: &Lookup<'_>) -> Result<Option<Verb
         }
         Request::StartPlaying { prompt, repeat, .. } => Verb::StartPlaying {
             prompt: lookup.resolve(prompt)?,
-            repeat: if *repeat { Repeat::Forever } else { Repeat::Once },
+            repeat: if *repeat {
+                Repeat::Forever
+            } else {
+                Repeat::Once
+            },
         },
         Request::StopPlaying => Verb::StopPlaying,
         Request::FlushDigits => Verb::FlushDigits,

@@ -19,9 +19,14 @@ pub(crate) fn run(args: &CallArgs, output: &Output) -> Result<(), CliError> {
         .map_err(|error| CliError::internal(format!("the call cannot start: {error}")))?;
     // Progress goes to standard error, so that the JSON of standard output stays clean.
     let progress = |at: Duration, text: &str| {
-        output.error(&format!("{:>10}  {text}", format!("+{}.{:03}", at.as_secs(), at.subsec_millis())));
+        output.error(&format!(
+            "{:>10}  {text}",
+            format!("+{}.{:03}", at.as_secs(), at.subsec_millis())
+        ));
     };
-    let report = runtime.block_on(client::place(order, progress)).map_err(failed)?;
+    let report = runtime
+        .block_on(client::place(order, progress))
+        .map_err(failed)?;
     if output.is_json() {
         output.json(&report)?;
     } else {
@@ -29,7 +34,10 @@ pub(crate) fn run(args: &CallArgs, output: &Output) -> Result<(), CliError> {
     }
     match report.status {
         200 => Ok(()),
-        status => Err(CliError::new(Code::CallFailed, format!("the call was refused with {status}"))),
+        status => Err(CliError::new(
+            Code::CallFailed,
+            format!("the call was refused with {status}"),
+        )),
     }
 }
 
@@ -39,10 +47,16 @@ fn failed(error: ClientError) -> CliError {
 
 fn order(args: &CallArgs) -> Result<Order, CliError> {
     let invalid = |error: String| CliError::new(Code::CallFailed, error);
-    let steps = (args.steps.iter()).map(|step| step.parse::<Step>().map_err(|error| invalid(error.to_string())));
+    let steps = (args.steps.iter()).map(|step| {
+        step.parse::<Step>()
+            .map_err(|error| invalid(error.to_string()))
+    });
     let codecs = args.codecs.iter().map(|name| {
-        vireo_audio::Codec::from_rtpmap(name, 8000)
-            .ok_or_else(|| invalid(format!("{name:?} is no codec of this client; it has PCMA and PCMU")))
+        vireo_audio::Codec::from_rtpmap(name, 8000).ok_or_else(|| {
+            invalid(format!(
+                "{name:?} is no codec of this client; it has PCMA and PCMU"
+            ))
+        })
     });
     Ok(Order {
         to: args.to.to.clone(),
@@ -53,7 +67,11 @@ fn order(args: &CallArgs) -> Result<Order, CliError> {
         },
         from: args.from.clone(),
         codecs: codecs.collect::<Result<_, _>>()?,
-        telephone_event: if args.inband_keys { TelephoneEvent::Absent } else { TelephoneEvent::Offered },
+        telephone_event: if args.inband_keys {
+            TelephoneEvent::Absent
+        } else {
+            TelephoneEvent::Offered
+        },
         steps: steps.collect::<Result<_, _>>()?,
         directory: args.out.clone(),
         longest: args.longest,
@@ -74,6 +92,9 @@ fn show(report: &Report, output: &Output) {
         report.sent
     ));
     if let Some(recording) = &report.recording {
-        output.line(&format!("all of it (left: heard, right: sent): {}", recording.display()));
+        output.line(&format!(
+            "all of it (left: heard, right: sent): {}",
+            recording.display()
+        ));
     }
 }

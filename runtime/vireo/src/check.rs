@@ -15,7 +15,10 @@ pub(crate) fn report(inspection: Inspection) -> InspectionReport {
         size: inspection.size,
         contract: inspection.contract,
         imports: (inspection.imports.into_iter())
-            .map(|import| Import { interface: import.interface, functions: import.functions })
+            .map(|import| Import {
+                interface: import.interface,
+                functions: import.functions,
+            })
             .collect(),
         grants: inspection.grants,
         problems: inspection.problems.into_iter().map(problem).collect(),
@@ -34,37 +37,61 @@ pub(crate) fn problems(error: ComponentError) -> Vec<ComponentProblem> {
 }
 
 fn problem(problem: Problem) -> ComponentProblem {
-    ComponentProblem { what: problem.what, advice: problem.advice }
+    ComponentProblem {
+        what: problem.what,
+        advice: problem.advice,
+    }
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckArgs, global: &Global, output: &Output) -> Result<(), CliError> {
-    let wasm = std::fs::read(&args.file)
-        .map_err(|error| CliError::new(Code::FileUnusable, format!("{}: {error}", args.file.display())))?;
-    let host = Host::new(HostConfig { max_calls: 1, ..HostConfig::default() })
-        .map_err(|error| CliError::new(Code::EngineStart, error.to_string()))?;
+    let wasm = std::fs::read(&args.file).map_err(|error| {
+        CliError::new(
+            Code::FileUnusable,
+            format!("{}: {error}", args.file.display()),
+        )
+    })?;
+    let host = Host::new(HostConfig {
+        max_calls: 1,
+        ..HostConfig::default()
+    })
+    .map_err(|error| CliError::new(Code::EngineStart, error.to_string()))?;
     let inspection = match host.inspect(&wasm) {
         Ok(inspection) => inspection,
         Err(error) => return Err(refused(problems(error))),
     };
     let mut report = report(inspection);
     if let Some(flow) = &args.flow {
-        report.problems.extend(missing_grants(&host, &wasm, flow, global)?);
+        report
+            .problems
+            .extend(missing_grants(&host, &wasm, flow, global)?);
     }
     if output.is_json() {
         output.json(&report)?;
     } else {
         show(&report, output);
     }
-    if report.problems.is_empty() { Ok(()) } else { Err(refused(report.problems)) }
+    if report.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(refused(report.problems))
+    }
 }
 
 fn refused(problems: Vec<ComponentProblem>) -> CliError {
-    CliError::new(Code::ComponentRefused, "this component cannot serve as a flow here")
-        .details(problems.iter().map(ToString::to_string).collect())
+    CliError::new(
+        Code::ComponentRefused,
+        "this component cannot serve as a flow here",
+    )
+    .details(problems.iter().map(ToString::to_string).collect())
 }
 
-fn missing_grants(host: &Host, wasm: &[u8], flow: &str, global: &Global) -> Result<Vec<ComponentProblem>, CliError> {
+fn missing_grants(
+    host: &Host,
+    wasm: &[u8],
+    flow: &str,
+    global: &Global,
+) -> Result<Vec<ComponentProblem>, CliError> {
     let Some(file) = &global.config else {
         return Ok(Vec::new());
     };
@@ -84,7 +111,10 @@ fn missing_grants(host: &Host, wasm: &[u8], flow: &str, global: &Global) -> Resu
 /// A grant that a flow lacks, as a problem of the component.
 pub(crate) fn missing_grant(grant: vireo_host::MissingGrant) -> ComponentProblem {
     ComponentProblem {
-        what: format!("it uses {}, and the flow is not granted {}", grant.needed_by, grant.grant),
+        what: format!(
+            "it uses {}, and the flow is not granted {}",
+            grant.needed_by, grant.grant
+        ),
         advice: grant.advice,
     }
 }
@@ -92,9 +122,26 @@ pub(crate) fn missing_grant(grant: vireo_host::MissingGrant) -> ComponentProblem
 fn show(report: &InspectionReport, output: &Output) {
     output.line(&format!("digest    {}", report.digest));
     output.line(&format!("size      {} bytes", report.size));
-    output.line(&format!("contract  {}", report.contract.as_deref().unwrap_or("imports nothing of vireo:flow")));
-    output.line(&format!("grants    {}", if report.grants.is_empty() { "none".to_owned() } else { report.grants.join(", ") }));
+    output.line(&format!(
+        "contract  {}",
+        report
+            .contract
+            .as_deref()
+            .unwrap_or("imports nothing of vireo:flow")
+    ));
+    output.line(&format!(
+        "grants    {}",
+        if report.grants.is_empty() {
+            "none".to_owned()
+        } else {
+            report.grants.join(", ")
+        }
+    ));
     for import in &report.imports {
-        output.line(&format!("imports   {}: {}", import.interface, import.functions.join(", ")));
+        output.line(&format!(
+            "imports   {}: {}",
+            import.interface,
+            import.functions.join(", ")
+        ));
     }
 }

@@ -82,7 +82,9 @@ impl Server {
         let pid = self.0.id().to_string();
         let told = Command::new("kill").arg(&pid).status();
         if !told.is_ok_and(|status| status.success()) {
-            return Err(format!("the server, process {pid}, could not be told to end"));
+            return Err(format!(
+                "the server, process {pid}, could not be told to end"
+            ));
         }
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -112,7 +114,10 @@ fn failed(message: impl Into<String>) -> CliError {
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs, global: &Global, output: &Output) -> Result<(), CliError> {
     let Some(file) = &global.config else {
-        return Err(CliError::new(Code::ConfigUnreadable, "name a configuration: --config examples/demo.toml"));
+        return Err(CliError::new(
+            Code::ConfigUnreadable,
+            "name a configuration: --config examples/demo.toml",
+        ));
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -123,9 +128,13 @@ pub(crate) fn run(args: &DemoArgs, global: &Global, output: &Output) -> Result<(
     output.line(&output.heading("Server"));
     let (mut server, ready) = start(&place)?;
     let (Some(sip), Some(admin)) = (ready.udp, ready.admin) else {
-        return Err(failed("the server listens on no UDP address, or its admin API on none"));
+        return Err(failed(
+            "the server listens on no UDP address, or its admin API on none",
+        ));
     };
-    output.line(&format!("  vireo serve is up: SIP on udp:{sip}, admin API on http://{admin}"));
+    output.line(&format!(
+        "  vireo serve is up: SIP on udp:{sip}, admin API on http://{admin}"
+    ));
     let client = Client::new(AdminListen::Tcp(admin), Ok(Token::new(ready.token)));
     let (flow, number) = target(&config)?;
     let deployed = runtime.block_on(deploy(&client, &flow, &args.flow))?;
@@ -135,11 +144,20 @@ pub(crate) fn run(args: &DemoArgs, global: &Global, output: &Output) -> Result<(
         short(&deployed.digest),
         deployed.took_ms
     ));
-    output.line(&format!("\n{}", output.heading("The caller's side (vireo call, another process)")));
-    let said = config.prompts.directory.join(format!("{}/{SAID}.wav", config.prompts.default_language));
+    output.line(&format!(
+        "\n{}",
+        output.heading("The caller's side (vireo call, another process)")
+    ));
+    let said = config
+        .prompts
+        .directory
+        .join(format!("{}/{SAID}.wav", config.prompts.default_language));
     let heard = call(&place, &format!("{number}@{sip}"), &said)?;
     let detail = runtime.block_on(record(&client))?;
-    output.line(&format!("\n{}", output.heading("The server's side (the call's journal)")));
+    output.line(&format!(
+        "\n{}",
+        output.heading("The server's side (the call's journal)")
+    ));
     for line in timeline::lines(&detail.timeline, Detail::Story) {
         output.line(&line.to_string());
     }
@@ -149,7 +167,10 @@ pub(crate) fn run(args: &DemoArgs, global: &Global, output: &Output) -> Result<(
     server.stop().map_err(failed)?;
     output.line("  the server has ended; nothing is left running");
     proof?;
-    output.line(&format!("\n{}", output.heading("The demo call was right in every point.")));
+    output.line(&format!(
+        "\n{}",
+        output.heading("The demo call was right in every point.")
+    ));
     Ok(())
 }
 
@@ -162,13 +183,16 @@ struct Place {
 /// A fresh directory, and the configuration with ports of the system's choice, so that nothing
 /// that runs on this machine is in the way.
 fn prepare(config: &Config, out: &Path) -> Result<Place, CliError> {
-    let unusable =
-        |path: &Path, error: std::io::Error| CliError::new(Code::FileUnusable, format!("{}: {error}", path.display()));
+    let unusable = |path: &Path, error: std::io::Error| {
+        CliError::new(Code::FileUnusable, format!("{}: {error}", path.display()))
+    };
     let directory = std::path::absolute(out).map_err(|error| unusable(out, error))?;
     for part in ["data", "recordings", "heard"] {
         let path = directory.join(part);
         match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unusable(&path, error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(unusable(&path, error));
+            }
             _ => {}
         }
         fs::create_dir_all(&path).map_err(|error| unusable(&path, error))?;
@@ -183,14 +207,20 @@ fn prepare(config: &Config, out: &Path) -> Result<Place, CliError> {
     config.recordings.directory = directory.join("recordings");
     config.prompts.directory = std::path::absolute(&config.prompts.directory)
         .map_err(|error| unusable(&config.prompts.directory, error))?;
-    let text = config.to_toml().map_err(|error| CliError::internal(error.to_string()))?;
+    let text = config
+        .to_toml()
+        .map_err(|error| CliError::internal(error.to_string()))?;
     let file = directory.join("demo.toml");
     fs::write(&file, text).map_err(|error| unusable(&file, error))?;
-    Ok(Place { directory, config: file })
+    Ok(Place {
+        directory,
+        config: file,
+    })
 }
 
 fn this_program() -> Result<PathBuf, CliError> {
-    std::env::current_exe().map_err(|error| CliError::internal(format!("this program's own file: {error}")))
+    std::env::current_exe()
+        .map_err(|error| CliError::internal(format!("this program's own file: {error}")))
 }
 
 fn start(place: &Place) -> Result<(Server, Ready), CliError> {
@@ -198,8 +228,12 @@ fn start(place: &Place) -> Result<(Server, Ready), CliError> {
     // Left over from an earlier run, perhaps.
     let _ = fs::remove_file(&ready);
     let log_path = place.directory.join("server.log");
-    let log = fs::File::create(&log_path)
-        .map_err(|error| CliError::new(Code::FileUnusable, format!("{}: {error}", log_path.display())))?;
+    let log = fs::File::create(&log_path).map_err(|error| {
+        CliError::new(
+            Code::FileUnusable,
+            format!("{}: {error}", log_path.display()),
+        )
+    })?;
     let child = Command::new(this_program()?)
         .args(["serve", "--config"])
         .arg(&place.config)
@@ -213,12 +247,18 @@ fn start(place: &Place) -> Result<(Server, Ready), CliError> {
     let mut server = Server(child);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(ready) = fs::read(&ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        if let Some(ready) = fs::read(&ready)
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+        {
             return Ok((server, ready));
         }
         let ended = server.0.try_wait().is_ok_and(|status| status.is_some());
         if ended || Instant::now() > deadline {
-            return Err(failed(format!("the server did not come up; see {}", log_path.display())));
+            return Err(failed(format!(
+                "the server did not come up; see {}",
+                log_path.display()
+            )));
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -227,18 +267,34 @@ fn start(place: &Place) -> Result<(Server, Ready), CliError> {
 /// The flow of the configuration, and a number that reaches it.
 fn target(config: &Config) -> Result<(String, String), CliError> {
     let mut numbers = config.routes.iter().filter_map(|route| {
-        let number = route.called.as_ref()?.0.iter().find(|number| number.chars().all(char::is_alphanumeric))?;
+        let number = route
+            .called
+            .as_ref()?
+            .0
+            .iter()
+            .find(|number| number.chars().all(char::is_alphanumeric))?;
         Some((route.flow.clone()?, number.clone()))
     });
-    numbers.next().ok_or_else(|| failed("the configuration has no route from a plain number to a flow"))
+    numbers
+        .next()
+        .ok_or_else(|| failed("the configuration has no route from a plain number to a flow"))
 }
 
 async fn deploy(client: &Client, flow: &str, file: &Path) -> Result<DeployReport, CliError> {
     let wasm = fs::read(file).map_err(|error| {
-        CliError::new(Code::FileUnusable, format!("{}: {error}; scripts/build-flows.sh makes it", file.display()))
+        CliError::new(
+            Code::FileUnusable,
+            format!(
+                "{}: {error}; scripts/build-flows.sh makes it",
+                file.display()
+            ),
+        )
     })?;
     let path = format!("/v1/flows/{flow}/deployments?note=demo");
-    Ok(client.post(&path, "application/wasm", wasm.into()).await?.parse()?)
+    Ok(client
+        .post(&path, "application/wasm", wasm.into())
+        .await?
+        .parse()?)
 }
 
 fn call(place: &Place, target: &str, said: &Path) -> Result<Heard, CliError> {
@@ -247,7 +303,11 @@ fn call(place: &Place, target: &str, said: &Path) -> Result<Heard, CliError> {
         .args(["call", "--json", "--from", "1000", "--out"])
         .arg(place.directory.join("heard"))
         .arg(target)
-        .args(STEPS.iter().map(|step| if *step == "SAY" { say.as_str() } else { step }))
+        .args(
+            STEPS
+                .iter()
+                .map(|step| if *step == "SAY" { say.as_str() } else { step }),
+        )
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
@@ -255,7 +315,8 @@ fn call(place: &Place, target: &str, said: &Path) -> Result<Heard, CliError> {
     if !result.status.success() {
         return Err(failed(format!("vireo call ended with {}", result.status)));
     }
-    serde_json::from_slice(&result.stdout).map_err(|error| failed(format!("vireo call's report: {error}")))
+    serde_json::from_slice(&result.stdout)
+        .map_err(|error| failed(format!("vireo call's report: {error}")))
 }
 
 /// The call's record; it is on disk a moment after the call.
@@ -282,7 +343,10 @@ async fn record(client: &Client) -> Result<CallRecordDetail, CliError> {
 }
 
 fn show_record(record: &CallRecord, output: &Output) {
-    output.line(&format!("\n{}", output.heading("The call's record (vireo cdr show)")));
+    output.line(&format!(
+        "\n{}",
+        output.heading("The call's record (vireo cdr show)")
+    ));
     let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
     output.line(&format!(
         "  {}  {} -> {}  {}, ended by {}; {} after {}",
@@ -295,30 +359,61 @@ fn show_record(record: &CallRecord, output: &Output) {
         seconds(record.setup_ms)
     ));
     if let Some(media) = &record.media {
-        let mos = media.received.mos.map(|mos| format!(", MOS {mos:.1}")).unwrap_or_default();
+        let mos = media
+            .received
+            .mos
+            .map(|mos| format!(", MOS {mos:.1}"))
+            .unwrap_or_default();
         output.line(&format!(
             "  RTP: {} packets received, {} lost, jitter {:.1} ms{mos}; {} sent, {} lost",
-            media.received.packets, media.received.lost, media.received.jitter_ms, media.sent.packets, media.sent.lost
+            media.received.packets,
+            media.received.lost,
+            media.received.jitter_ms,
+            media.sent.packets,
+            media.sent.lost
         ));
     }
     for recording in &record.recordings {
-        output.line(&format!("  {} of {}: {}", recording.kind, seconds(recording.duration_ms), recording.path));
+        output.line(&format!(
+            "  {} of {}: {}",
+            recording.kind,
+            seconds(recording.duration_ms),
+            recording.path
+        ));
     }
 }
 
 /// Everything that has to be as it should; each point is printed.
-fn prove(config: &Config, heard: &Heard, said: &Path, record: &CallRecord, output: &Output) -> Result<(), CliError> {
+fn prove(
+    config: &Config,
+    heard: &Heard,
+    said: &Path,
+    record: &CallRecord,
+    output: &Output,
+) -> Result<(), CliError> {
     let mut wrong = Vec::new();
     let mut point = |right: bool, text: String| {
-        let mark = if right { "ok   ".to_owned() } else { output.alarm("WRONG") };
+        let mark = if right {
+            "ok   ".to_owned()
+        } else {
+            output.alarm("WRONG")
+        };
         output.line(&format!("  {mark} {text}"));
         if !right {
             wrong.push(text);
         }
     };
-    point(heard.received > 0 && heard.lost == 0, format!("{} RTP packets heard, {} lost", heard.received, heard.lost));
-    let ear = heard.recording.as_deref().ok_or_else(|| failed("the caller recorded nothing"))?;
-    let ear = wav::read(ear).map_err(|error| failed(error.to_string()))?.channel(0);
+    point(
+        heard.received > 0 && heard.lost == 0,
+        format!("{} RTP packets heard, {} lost", heard.received, heard.lost),
+    );
+    let ear = heard
+        .recording
+        .as_deref()
+        .ok_or_else(|| failed("the caller recorded nothing"))?;
+    let ear = wav::read(ear)
+        .map_err(|error| failed(error.to_string()))?
+        .channel(0);
     let library = Library::open(LibraryConfig {
         default_language: config.prompts.default_language.clone(),
         ..LibraryConfig::new(&config.prompts.directory)
@@ -326,30 +421,51 @@ fn prove(config: &Config, heard: &Heard, said: &Path, record: &CallRecord, outpu
     .map_err(|error| failed(error.to_string()))?;
     let mut from = 0;
     for name in HEARD {
-        let prompt =
-            library.find(&config.prompts.default_language, name).map_err(|error| failed(error.to_string()))?;
+        let prompt = library
+            .find(&config.prompts.default_language, name)
+            .map_err(|error| failed(error.to_string()))?;
         let reference = prompt.samples();
         let found = correlate(&reference, ear.get(from..).unwrap_or_default());
         let at = from + usize::try_from(found.offset_samples).unwrap_or(0);
         point(
             found.score >= ALIKE,
-            format!("heard {name} ({:.1} s) at {:.1} s, {:.1} % alike", seconds(reference.len()), seconds(at), found.score * 100.0),
+            format!(
+                "heard {name} ({:.1} s) at {:.1} s, {:.1} % alike",
+                seconds(reference.len()),
+                seconds(at),
+                found.score * 100.0
+            ),
         );
         if found.score >= ALIKE {
             from = at + reference.len();
         }
     }
-    let message = record.recordings.iter().find(|recording| recording.kind == "message");
-    let said = wav::read(said).map_err(|error| failed(error.to_string()))?.into_mono();
+    let message = record
+        .recordings
+        .iter()
+        .find(|recording| recording.kind == "message");
+    let said = wav::read(said)
+        .map_err(|error| failed(error.to_string()))?
+        .into_mono();
     match message.map(|message| wav::read(Path::new(&message.path))) {
         Some(Ok(kept)) => {
             let found = correlate(&said, &kept.into_mono());
-            point(found.score >= ALIKE, format!("the message kept is what the caller said, {:.1} % alike", found.score * 100.0));
+            point(
+                found.score >= ALIKE,
+                format!(
+                    "the message kept is what the caller said, {:.1} % alike",
+                    found.score * 100.0
+                ),
+            );
         }
         Some(Err(error)) => point(false, format!("the message kept: {error}")),
         None => point(false, "the server kept no message".to_owned()),
     }
-    if let Some(stereo) = record.recordings.iter().find(|recording| recording.kind == "call") {
+    if let Some(stereo) = record
+        .recordings
+        .iter()
+        .find(|recording| recording.kind == "call")
+    {
         match wav::read(Path::new(&stereo.path)) {
             Ok(stereo) => {
                 let sent = correlate(&stereo.channel(1), &ear);
@@ -370,9 +486,16 @@ fn prove(config: &Config, heard: &Heard, said: &Path, record: &CallRecord, outpu
     }
     point(
         record.outcome == "completed" && record.ended_by == "flow" && record.digits == 4,
-        format!("the record says {}, ended by {}, {} keys", record.outcome, record.ended_by, record.digits),
+        format!(
+            "the record says {}, ended by {}, {} keys",
+            record.outcome, record.ended_by, record.digits
+        ),
     );
-    if wrong.is_empty() { Ok(()) } else { Err(failed("the call was not as it should be").details(wrong)) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(failed("the call was not as it should be").details(wrong))
+    }
 }
 
 fn seconds(samples: usize) -> f64 {

@@ -14,8 +14,9 @@ impl Engine for Complete {
     fn serve(&self, args: &ServeArgs, global: &Global) -> Result<(), CliError> {
         let Some(config) = global.config.clone() else {
             let message = "no configuration file is named";
-            return Err(CliError::new(Code::ConfigUnreadable, message)
-                .details(vec!["name it with --config FILE or VIREO_CONFIG".to_owned()]));
+            return Err(CliError::new(Code::ConfigUnreadable, message).details(vec![
+                "name it with --config FILE or VIREO_CONFIG".to_owned(),
+            ]));
         };
         let options = serve::Options {
             config,
@@ -27,14 +28,17 @@ impl Engine for Complete {
             .thread_name("vireo")
             .build()
             .map_err(|error| CliError::internal(format!("the server cannot start: {error}")))?;
-        runtime.block_on(serve::run(options)).map_err(|error| match error {
-            serve::ServeError::Config(error) => CliError::from(error),
-            other => {
-                let text = other.to_string();
-                let mut lines = text.lines().map(ToOwned::to_owned);
-                CliError::new(other.code(), lines.next().unwrap_or_default()).details(lines.collect())
-            }
-        })
+        runtime
+            .block_on(serve::run(options))
+            .map_err(|error| match error {
+                serve::ServeError::Config(error) => CliError::from(error),
+                other => {
+                    let text = other.to_string();
+                    let mut lines = text.lines().map(ToOwned::to_owned);
+                    CliError::new(other.code(), lines.next().unwrap_or_default())
+                        .details(lines.collect())
+                }
+            })
     }
 
     fn call(&self, args: &CallArgs, _: &Global, output: &Output) -> Result<(), CliError> {

@@ -5,14 +5,14 @@
 #![deny(missing_docs)]
 
 pub mod admin;
+mod call;
+mod check;
 pub mod cli;
 pub mod config;
+mod demo;
+pub mod engine;
 pub mod explain;
 pub mod logging;
 pub mod moment;
-pub mod timeline;
-mod call;
-mod check;
-mod demo;
-pub mod engine;
 pub mod serve;
+pub mod timeline;

@@ -449,9 +449,5 @@ fn no_audio() -> Reject {
 }
 
 fn no_codec() -> Reject {
-    Reject::new(
-        488,
-        305,
-        "Incompatible media format: PCMU, PCMA or G722 at 8000 Hz",
-    )
+    Reject::new(488, 305, "Incompatible media format: no codec in common")
 }

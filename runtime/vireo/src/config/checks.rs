@@ -244,7 +244,8 @@ impl Checks<'_> {
         for misfit in self.config.misfits() {
             let path: Vec<&str> = misfit.path.iter().map(String::as_str).collect();
             let span = locate(self.document, &path);
-            self.found.push(Diagnostic::new(Code::ConfigValue, span, misfit.message));
+            self.found
+                .push(Diagnostic::new(Code::ConfigValue, span, misfit.message));
         }
     }
 

@@ -23,8 +23,7 @@ pub use reference::reference;
 pub use routing::{CalendarConfig, NumberConfig, RouteConfig};
 pub use secret::{Secret, SecretError};
 pub use text::{
-    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport,
-    TextError, TimeZoneName,
+    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport, TextError, TimeZoneName,
 };
 pub use types::{
     Admin, Codec, Config, Flow, FlowLimits, Grants, Identity, InbandDtmf, KvGrant, Limits, Media,

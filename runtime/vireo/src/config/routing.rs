@@ -91,7 +91,9 @@ impl Config {
         for (name, trunk) in &self.trunks {
             for error in Normalizer::new(&trunk.numbers).err().unwrap_or_default() {
                 found.push(Misfit {
-                    path: ["trunks", name, "numbers", error.field].map(str::to_owned).to_vec(),
+                    path: ["trunks", name, "numbers", error.field]
+                        .map(str::to_owned)
+                        .to_vec(),
                     message: format!("{}: {}", error.field, error.problem),
                 });
             }
@@ -108,7 +110,9 @@ impl Config {
         if let Some(name) = place.strip_prefix("caller list ") {
             return path(["caller-lists", name]);
         }
-        let numbered = place.strip_prefix("route number ").and_then(|number| number.parse::<usize>().ok());
+        let numbered = place
+            .strip_prefix("route number ")
+            .and_then(|number| number.parse::<usize>().ok());
         let index = match numbered {
             Some(number) => number.checked_sub(1),
             None => place

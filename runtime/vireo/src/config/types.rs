@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::routing::{CalendarConfig, NumberConfig, RouteConfig};
 use super::text::{
-    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport,
-    TimeZoneName,
+    AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport, TimeZoneName,
 };
 
 /// The configuration of a Vireo server: one TOML file. Unknown keys are errors. Relative paths

@@ -7,9 +7,11 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use vireo_audio::prompt::LibraryConfig;
 use vireo_audio::recorder::Format;
-use vireo_call::route::number::Normalizer;
 use vireo_call::route::Routes;
-use vireo_call::settings::{FlowSettings, InbandDtmf, MediaSettings, RecordingSettings, SecretValue, Settings};
+use vireo_call::route::number::Normalizer;
+use vireo_call::settings::{
+    FlowSettings, InbandDtmf, MediaSettings, RecordingSettings, SecretValue, Settings,
+};
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{Grants, HostConfig, Limits};
 use vireo_rtp::{EngineConfig, JitterConfig, Realtime};
@@ -50,9 +52,15 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
     Ok(Built {
         settings: settings(config)?,
         time_zone,
-        host: HostConfig { max_calls: config.sip.max_calls, memory_bytes: (memory_mib as usize) << 20 },
+        host: HostConfig {
+            max_calls: config.sip.max_calls,
+            memory_bytes: (memory_mib as usize) << 20,
+        },
         engine,
-        prompts: LibraryConfig { default_language: config.prompts.default_language.clone(), ..LibraryConfig::new(&config.prompts.directory) },
+        prompts: LibraryConfig {
+            default_language: config.prompts.default_language.clone(),
+            ..LibraryConfig::new(&config.prompts.directory)
+        },
         recordings: config.recordings.directory.clone(),
         data: config.store_directory(),
     })
@@ -90,7 +98,12 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
         time_zone: config.server.time_zone.zone(),
         media: MediaSettings {
             address: config.media.address,
-            codecs: config.media.codecs.iter().map(|codec| audio_codec(*codec)).collect(),
+            codecs: config
+                .media
+                .codecs
+                .iter()
+                .map(|codec| audio_codec(*codec))
+                .collect(),
             ptime_ms: config.media.ptime_ms.into(),
             no_media_timeout_ms: match config.media.no_media_timeout_s {
                 0 => None,
@@ -100,7 +113,10 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
                 config::InbandDtmf::Fallback => InbandDtmf::Fallback,
                 config::InbandDtmf::Off => InbandDtmf::Off,
             },
-            jitter: JitterConfig::Adaptive { min_ms: config.media.jitter_min_ms, max_ms: config.media.jitter_max_ms },
+            jitter: JitterConfig::Adaptive {
+                min_ms: config.media.jitter_min_ms,
+                max_ms: config.media.jitter_max_ms,
+            },
         },
         apology: Some(config.prompts.apology.clone()).filter(|name| !name.is_empty()),
         recordings: RecordingSettings {
@@ -121,7 +137,11 @@ pub(crate) fn grants(name: &str, flow: &config::Flow) -> Grants {
     }
 }
 
-fn flow_settings(config: &Config, name: &str, flow: &config::Flow) -> Result<FlowSettings, ServeError> {
+fn flow_settings(
+    config: &Config,
+    name: &str,
+    flow: &config::Flow,
+) -> Result<FlowSettings, ServeError> {
     let limits = flow.limits.over(&config.limits);
     let secrets = flow.read_secrets().map_err(ServeError::Secrets)?;
     Ok(FlowSettings {
@@ -134,7 +154,11 @@ fn flow_settings(config: &Config, name: &str, flow: &config::Flow) -> Result<Flo
             ..Limits::default()
         },
         longest: Duration::from_secs(limits.call_duration_s.into()),
-        settings: flow.settings.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        settings: flow
+            .settings
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_string()))
+            .collect(),
         secrets: secrets
             .into_iter()
             .map(|(name, secret)| (name, SecretValue::new(secret.expose().to_owned())))
@@ -152,7 +176,13 @@ fn audio_codec(codec: config::Codec) -> vireo_audio::Codec {
 
 fn routes(config: &Config) -> Result<Routes, ServeError> {
     Routes::compile(&config.routing()).map_err(|errors| {
-        ServeError::Routes(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        ServeError::Routes(
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
     })
 }
 
@@ -160,7 +190,10 @@ fn normalizers(config: &Config) -> Result<HashMap<String, Normalizer>, ServeErro
     let mut normalizers = HashMap::new();
     for (name, trunk) in &config.trunks {
         let normalizer = Normalizer::new(&trunk.numbers).map_err(|errors| {
-            let lines: Vec<String> = errors.iter().map(|error| format!("trunk {name}: {error}")).collect();
+            let lines: Vec<String> = errors
+                .iter()
+                .map(|error| format!("trunk {name}: {error}"))
+                .collect();
             ServeError::Routes(lines.join("\n"))
         })?;
         normalizers.insert(name.clone(), normalizer);
@@ -192,7 +225,13 @@ pub(super) fn trunks(config: &Config) -> Result<Trunks, ServeError> {
 
 pub(super) fn stack(config: &Config) -> Result<StackConfig, ServeError> {
     let listen = (config.sip.listen.iter())
-        .map(|address| Listen { protocol: protocol(address.transport), address: address.address }.into())
+        .map(|address| {
+            Listen {
+                protocol: protocol(address.transport),
+                address: address.address,
+            }
+            .into()
+        })
         .collect();
     let mut stack = StackConfig::new(listen, trunks(config)?);
     stack.endpoint.user_agent.clone_from(&config.sip.user_agent);

@@ -43,30 +43,78 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         ("unacknowledged", sip.refused_unacknowledged),
         ("draining", sip.refused_draining),
     ];
-    let refusals = Metric::of(MetricKind::Counter, "vireo_sip_refused_total", "Calls refused past a limit.");
+    let refusals = Metric::of(
+        MetricKind::Counter,
+        "vireo_sip_refused_total",
+        "Calls refused past a limit.",
+    );
     #[allow(clippy::cast_precision_loss)]
     let refusals = refused.iter().fold(refusals, |metric, (reason, count)| {
         metric.sample(vec![("reason", (*reason).to_owned())], *count as f64)
     });
     vec![
         gauge("vireo_sip_calls", "Legs that have not ended.", sip.calls),
-        gauge("vireo_sip_legs", "Legs held, those included that wait for a last message.", sip.legs),
+        gauge(
+            "vireo_sip_legs",
+            "Legs held, those included that wait for a last message.",
+            sip.legs,
+        ),
         gauge("vireo_sip_dialogs", "Confirmed dialogs.", sip.dialogs),
-        gauge("vireo_sip_server_transactions", "Server transactions, finished ones included.", sip.server_transactions),
-        gauge("vireo_sip_client_transactions", "Client transactions, finished ones included.", sip.client_transactions),
-        gauge("vireo_sip_unacknowledged", "200 responses that wait for their ACK.", sip.unacknowledged),
-        Metric::counter("vireo_sip_inbound_calls_total", "Inbound calls begun.", sip.inbound_calls),
-        Metric::counter("vireo_sip_requests_total", "Requests received, retransmissions included.", sip.requests),
-        Metric::counter("vireo_sip_malformed_total", "Messages that could not be read.", sip.malformed),
-        Metric::counter("vireo_sip_unknown_peer_total", "Requests from addresses of no trunk.", sip.unknown_peer),
+        gauge(
+            "vireo_sip_server_transactions",
+            "Server transactions, finished ones included.",
+            sip.server_transactions,
+        ),
+        gauge(
+            "vireo_sip_client_transactions",
+            "Client transactions, finished ones included.",
+            sip.client_transactions,
+        ),
+        gauge(
+            "vireo_sip_unacknowledged",
+            "200 responses that wait for their ACK.",
+            sip.unacknowledged,
+        ),
+        Metric::counter(
+            "vireo_sip_inbound_calls_total",
+            "Inbound calls begun.",
+            sip.inbound_calls,
+        ),
+        Metric::counter(
+            "vireo_sip_requests_total",
+            "Requests received, retransmissions included.",
+            sip.requests,
+        ),
+        Metric::counter(
+            "vireo_sip_malformed_total",
+            "Messages that could not be read.",
+            sip.malformed,
+        ),
+        Metric::counter(
+            "vireo_sip_unknown_peer_total",
+            "Requests from addresses of no trunk.",
+            sip.unknown_peer,
+        ),
         Metric::counter(
             "vireo_sip_retransmissions_received_total",
             "Retransmissions received.",
             sip.retransmissions_received,
         ),
-        Metric::counter("vireo_sip_retransmissions_sent_total", "Retransmissions sent.", sip.retransmissions_sent),
-        Metric::counter("vireo_sip_strays_total", "Responses and ACKs that belong to nothing.", sip.strays),
-        Metric::counter("vireo_sip_never_acknowledged_total", "200 that no ACK came for.", sip.never_acknowledged),
+        Metric::counter(
+            "vireo_sip_retransmissions_sent_total",
+            "Retransmissions sent.",
+            sip.retransmissions_sent,
+        ),
+        Metric::counter(
+            "vireo_sip_strays_total",
+            "Responses and ACKs that belong to nothing.",
+            sip.strays,
+        ),
+        Metric::counter(
+            "vireo_sip_never_acknowledged_total",
+            "200 that no ACK came for.",
+            sip.never_acknowledged,
+        ),
         refusals,
     ]
 }
@@ -76,35 +124,91 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
     let recorder = runtime.recorder().counters();
     let streams: usize = media.streams.iter().sum();
     vec![
-        gauge("vireo_media_streams", "Media streams that are open.", streams as u64),
-        Metric::counter("vireo_media_packets_sent_total", "RTP packets sent.", media.packets_out),
-        Metric::counter("vireo_media_packets_received_total", "RTP packets taken.", media.packets_in),
-        Metric::counter("vireo_media_send_failures_total", "RTP packets the kernel did not take.", media.send_failures),
+        gauge(
+            "vireo_media_streams",
+            "Media streams that are open.",
+            streams as u64,
+        ),
+        Metric::counter(
+            "vireo_media_packets_sent_total",
+            "RTP packets sent.",
+            media.packets_out,
+        ),
+        Metric::counter(
+            "vireo_media_packets_received_total",
+            "RTP packets taken.",
+            media.packets_in,
+        ),
+        Metric::counter(
+            "vireo_media_send_failures_total",
+            "RTP packets the kernel did not take.",
+            media.send_failures,
+        ),
         Metric::counter(
             "vireo_media_skipped_packets_total",
             "RTP packets left out because a media thread was late.",
             media.skipped_packets,
         ),
-        Metric::counter("vireo_media_late_slots_total", "Slots of 1 ms begun more than 5 ms late.", media.late_slots),
-        Metric::counter("vireo_media_strays_total", "Datagrams from strangers.", media.strays),
-        Metric::counter("vireo_media_malformed_total", "Datagrams that are no RTP or RTCP.", media.malformed),
-        Metric::counter("vireo_media_events_dropped_total", "Media events nobody read in time.", media.events_dropped),
-        Metric::counter("vireo_recordings_total", "Recordings opened.", recorder.opened),
-        Metric::counter("vireo_recordings_failed_total", "Recordings that failed.", recorder.failed),
+        Metric::counter(
+            "vireo_media_late_slots_total",
+            "Slots of 1 ms begun more than 5 ms late.",
+            media.late_slots,
+        ),
+        Metric::counter(
+            "vireo_media_strays_total",
+            "Datagrams from strangers.",
+            media.strays,
+        ),
+        Metric::counter(
+            "vireo_media_malformed_total",
+            "Datagrams that are no RTP or RTCP.",
+            media.malformed,
+        ),
+        Metric::counter(
+            "vireo_media_events_dropped_total",
+            "Media events nobody read in time.",
+            media.events_dropped,
+        ),
+        Metric::counter(
+            "vireo_recordings_total",
+            "Recordings opened.",
+            recorder.opened,
+        ),
+        Metric::counter(
+            "vireo_recordings_failed_total",
+            "Recordings that failed.",
+            recorder.failed,
+        ),
     ]
 }
 
 fn flows(runtime: &Runtime) -> Vec<Metric> {
     let host = runtime.host().in_use();
     vec![
-        gauge("vireo_calls_active", "Calls in progress.", runtime.live().len() as u64),
-        gauge("vireo_flow_instances", "Flow instances that run.", host.instances),
-        gauge("vireo_flow_instances_max", "Flow instances at the most.", host.max_instances),
+        gauge(
+            "vireo_calls_active",
+            "Calls in progress.",
+            runtime.live().len() as u64,
+        ),
+        gauge(
+            "vireo_flow_instances",
+            "Flow instances that run.",
+            host.instances,
+        ),
+        gauge(
+            "vireo_flow_instances_max",
+            "Flow instances at the most.",
+            host.max_instances,
+        ),
         Metric::counter(
             "vireo_journal_entries_dropped_total",
             "Journal entries that found no room.",
             runtime.journal_entries_dropped(),
         ),
-        gauge("vireo_calls_lost_in_crash", "Calls that the last process took with it.", runtime.lost_in_crash() as u64),
+        gauge(
+            "vireo_calls_lost_in_crash",
+            "Calls that the last process took with it.",
+            runtime.lost_in_crash() as u64,
+        ),
     ]
 }

@@ -84,9 +84,9 @@ impl Coded for ServeError {
             ServeError::Admin(error) => error.code(),
             ServeError::Token(error) => error.code(),
             ServeError::Store(_) => Code::StoreFailed,
-            ServeError::Runtime(vireo_call::StartError::Store(_) | vireo_call::StartError::Deployments(_)) => {
-                Code::StoreFailed
-            }
+            ServeError::Runtime(
+                vireo_call::StartError::Store(_) | vireo_call::StartError::Deployments(_),
+            ) => Code::StoreFailed,
             ServeError::Runtime(_) => Code::EngineStart,
             ServeError::Sip(_) => Code::SipListen,
             ServeError::System { .. } => Code::FileUnusable,
@@ -95,7 +95,11 @@ impl Coded for ServeError {
 }
 
 fn lines(errors: &[SecretError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// How long peers get to answer the last BYEs.
@@ -127,9 +131,20 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let stack = Arc::new(stack);
     let calls = tokio::spawn(Arc::clone(&runtime).serve(incoming));
     let (stop, stopped) = watch::channel(());
-    let operations = Arc::new(LiveOperations::new(Arc::clone(&runtime), Arc::clone(&stack), config, options.config.clone()));
+    let operations = Arc::new(LiveOperations::new(
+        Arc::clone(&runtime),
+        Arc::clone(&stack),
+        config,
+        options.config.clone(),
+    ));
     let admin_address = admin.local_address();
-    let api = tokio::spawn(serve_admin(admin, Arc::clone(&operations) as Arc<dyn Operations>, token.clone(), zone, stopped));
+    let api = tokio::spawn(serve_admin(
+        admin,
+        Arc::clone(&operations) as Arc<dyn Operations>,
+        token.clone(),
+        zone,
+        stopped,
+    ));
     announce(&options, &stack, admin_address, token.expose())?;
     wait_for_end(&operations, &runtime, &stack, options.grace).await;
     stack.shutdown(LAST_ANSWERS).await;
@@ -160,12 +175,25 @@ async fn serve_admin(
 }
 
 fn system(what: &str, source: std::io::Error) -> ServeError {
-    ServeError::System { what: what.to_owned(), source }
+    ServeError::System {
+        what: what.to_owned(),
+        source,
+    }
 }
 
-fn announce(options: &Options, stack: &Stack, admin: Option<SocketAddr>, token: &str) -> Result<(), ServeError> {
+fn announce(
+    options: &Options,
+    stack: &Stack,
+    admin: Option<SocketAddr>,
+    token: &str,
+) -> Result<(), ServeError> {
     let local = stack.local_addresses();
-    let of = |protocol| local.iter().find(|listen| listen.protocol == protocol).map(|listen| listen.address);
+    let of = |protocol| {
+        local
+            .iter()
+            .find(|listen| listen.protocol == protocol)
+            .map(|listen| listen.address)
+    };
     for listen in local {
         tracing::info!("SIP listens on {}:{}", listen.protocol, listen.address);
     }
@@ -173,8 +201,15 @@ fn announce(options: &Options, stack: &Stack, admin: Option<SocketAddr>, token: 
         tracing::info!("the admin API listens on http://{admin}");
     }
     if let Some(file) = &options.ready_file {
-        let ready = Ready { pid: std::process::id(), udp: of(Protocol::Udp), tcp: of(Protocol::Tcp), admin, token };
-        write_whole(file, &ready).map_err(|error| system(&format!("writing {}", file.display()), error))?;
+        let ready = Ready {
+            pid: std::process::id(),
+            udp: of(Protocol::Udp),
+            tcp: of(Protocol::Tcp),
+            admin,
+            token,
+        };
+        write_whole(file, &ready)
+            .map_err(|error| system(&format!("writing {}", file.display()), error))?;
     }
     tracing::info!("ready");
     Ok(())
@@ -185,17 +220,29 @@ fn write_whole(file: &Path, ready: &Ready<'_>) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
     let part = file.with_extension("part");
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)?;
     out.write_all(&serde_json::to_vec(ready)?)?;
     std::fs::rename(part, file)
 }
 
 /// Serves until a signal says to end: then takes no new call and lets those that are up end.
 /// SIGHUP reads the configuration again.
-async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &Stack, grace: Duration) {
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
-    else {
+async fn wait_for_end(
+    operations: &LiveOperations,
+    runtime: &Runtime,
+    stack: &Stack,
+    grace: Duration,
+) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
         tracing::error!("signals cannot be received; ending");
         return;
     };
@@ -213,7 +260,11 @@ async fn wait_for_end(operations: &LiveOperations, runtime: &Runtime, stack: &St
     stack.drain();
     let calls = runtime.live().len();
     if calls > 0 {
-        tracing::info!(calls, "ending when the calls have ended, in {} s at the latest; once more: at once", grace.as_secs());
+        tracing::info!(
+            calls,
+            "ending when the calls have ended, in {} s at the latest; once more: at once",
+            grace.as_secs()
+        );
     }
     tokio::select! {
         () = runtime.shutdown(grace) => {}

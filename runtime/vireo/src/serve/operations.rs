@@ -14,9 +14,9 @@ use vireo_store::journal::Entry;
 
 use super::{ServeError, build, metrics};
 use crate::admin::{
-    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
-    LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation, RouteQuestion,
-    RouteStep, Serving, Status, Upload, VersionCalls,
+    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport, LiveCall,
+    Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation,
+    RouteQuestion, RouteStep, Serving, Status, Upload, VersionCalls,
 };
 use crate::check;
 use crate::config::Config;
@@ -40,7 +40,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 impl LiveOperations {
-    pub(super) fn new(runtime: Arc<Runtime>, stack: Arc<Stack>, config: Config, file: PathBuf) -> Self {
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        stack: Arc<Stack>,
+        config: Config,
+        file: PathBuf,
+    ) -> Self {
         Self {
             runtime,
             stack,
@@ -71,7 +76,9 @@ impl LiveOperations {
 
     fn deployed(&self, deployed: Deployed, began: Instant) -> DeployReport {
         let old = self.runtime.live().list();
-        let old = old.iter().filter(|call| call.flow == deployed.flow && call.version != deployed.version);
+        let old = old
+            .iter()
+            .filter(|call| call.flow == deployed.flow && call.version != deployed.version);
         DeployReport {
             calls_on_old_versions: u32::try_from(old.count()).unwrap_or(u32::MAX),
             flow: deployed.flow,
@@ -86,7 +93,10 @@ impl LiveOperations {
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.runtime.recorder().counters().failed > 0 {
-            warnings.push("recordings have failed since the start: look for \"recording\" in the log".to_owned());
+            warnings.push(
+                "recordings have failed since the start: look for \"recording\" in the log"
+                    .to_owned(),
+            );
         }
         if self.runtime.journal_entries_dropped() > 0 {
             warnings.push("journal entries were lost: the disk does not keep up".to_owned());
@@ -94,7 +104,10 @@ impl LiveOperations {
         if let Ok(flows) = self.runtime.flows() {
             let empty = flows.iter().filter(|flow| flow.serving.is_empty());
             warnings.extend(empty.map(|flow| {
-                format!("flow {0} has no component: `vireo flow deploy {0} FILE`", flow.flow)
+                format!(
+                    "flow {0} has no component: `vireo flow deploy {0} FILE`",
+                    flow.flow
+                )
             }));
         }
         warnings
@@ -116,7 +129,10 @@ impl LiveOperations {
             warnings: self.warnings(),
             counters: metrics::counts(&counters)
                 .into_iter()
-                .map(|(name, value)| Counter { name: name.to_owned(), value })
+                .map(|(name, value)| Counter {
+                    name: name.to_owned(),
+                    value,
+                })
                 .collect(),
         }
     }
@@ -141,10 +157,19 @@ impl LiveOperations {
         let trunks: Vec<String> = lock(&self.config).trunks.keys().cloned().collect();
         let trunk = match &question.trunk {
             Some(trunk) if trunks.contains(trunk) => trunk.clone(),
-            Some(trunk) => return Err(OperationError::Invalid(format!("there is no trunk `{trunk}`"))),
+            Some(trunk) => {
+                return Err(OperationError::Invalid(format!(
+                    "there is no trunk `{trunk}`"
+                )));
+            }
             None => match trunks.as_slice() {
                 [only] => only.clone(),
-                _ => return Err(OperationError::Invalid(format!("which trunk? one of: {}", trunks.join(", ")))),
+                _ => {
+                    return Err(OperationError::Invalid(format!(
+                        "which trunk? one of: {}",
+                        trunks.join(", ")
+                    )));
+                }
             },
         };
         let normalise = |number: &str| match settings.normalizers.get(&trunk) {
@@ -152,15 +177,21 @@ impl LiveOperations {
             None => number.to_owned(),
         };
         let (called, caller) = (normalise(&question.to), normalise(&question.from));
-        let decision =
-            settings.routes.decide(&RouteQuery { trunk: &trunk, called: &called, caller: &caller, at: question.at });
+        let decision = settings.routes.decide(&RouteQuery {
+            trunk: &trunk,
+            called: &called,
+            caller: &caller,
+            at: question.at,
+        });
         let steps = decision.why.iter().map(|step| RouteStep {
             route: step.route.to_string(),
             matched: step.matched,
             why: reasons(step),
         });
         let (flow, language, reject) = match &decision.action {
-            Action::Flow { name, language, .. } => (Some(name.to_string()), Some(language.to_string()), None),
+            Action::Flow { name, language, .. } => {
+                (Some(name.to_string()), Some(language.to_string()), None)
+            }
             Action::Reject { status, .. } => (None, None, Some(*status)),
             _ => (None, None, None),
         };
@@ -185,7 +216,10 @@ fn reasons(step: &Step) -> String {
         Some(check) => format!("{} is not {}", check.condition, check.wanted),
         None if step.checks.is_empty() => "it has no condition".to_owned(),
         None => {
-            let held = step.checks.iter().map(|check| format!("{} is {}", check.condition, check.wanted));
+            let held = step
+                .checks
+                .iter()
+                .map(|check| format!("{} is {}", check.condition, check.wanted));
             held.collect::<Vec<_>>().join(", ")
         }
     }
@@ -199,9 +233,15 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
             report.changed.push(what.to_owned());
         }
     };
-    changed("routes", old.routes != new.routes || old.calendars != new.calendars);
+    changed(
+        "routes",
+        old.routes != new.routes || old.calendars != new.calendars,
+    );
     changed("flows", old.flows != new.flows || old.limits != new.limits);
-    changed("trunks", old.trunks != new.trunks || old.sip.unknown_peer != new.sip.unknown_peer);
+    changed(
+        "trunks",
+        old.trunks != new.trunks || old.sip.unknown_peer != new.sip.unknown_peer,
+    );
     let mut restart = |what: &str, differs: bool| {
         if differs {
             report.needs_restart.push(what.to_owned());
@@ -210,7 +250,10 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
     restart("[server]", old.server != new.server);
     restart(
         "[sip] (except unknown-peer)",
-        crate::config::Sip { unknown_peer: new.sip.unknown_peer, ..old.sip.clone() } != new.sip,
+        crate::config::Sip {
+            unknown_peer: new.sip.unknown_peer,
+            ..old.sip.clone()
+        } != new.sip,
     );
     restart("[media]", old.media != new.media);
     restart("[prompts]", old.prompts != new.prompts);
@@ -222,14 +265,20 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
 fn deploy_error(error: DeployError) -> OperationError {
     match error {
         DeployError::Component(error) => OperationError::ComponentRefused(check::problems(error)),
-        DeployError::Grants { missing, .. } => {
-            OperationError::ComponentRefused(missing.into_iter().map(check::missing_grant).collect())
-        }
+        DeployError::Grants { missing, .. } => OperationError::ComponentRefused(
+            missing.into_iter().map(check::missing_grant).collect(),
+        ),
         DeployError::UnknownFlow(flow) => OperationError::FlowUnknown(flow),
-        DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => OperationError::NothingToRollBack(flow),
-        DeployError::Store(StoreDeployError::Conflict { flow, .. }) => OperationError::DeploymentChanged(flow),
+        DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => {
+            OperationError::NothingToRollBack(flow)
+        }
+        DeployError::Store(StoreDeployError::Conflict { flow, .. }) => {
+            OperationError::DeploymentChanged(flow)
+        }
         DeployError::Store(StoreDeployError::Store(error)) => OperationError::Store(error),
-        DeployError::Store(error @ StoreDeployError::FlowName(_)) => OperationError::Invalid(error.to_string()),
+        DeployError::Store(error @ StoreDeployError::FlowName(_)) => {
+            OperationError::Invalid(error.to_string())
+        }
         other => OperationError::Internal(other.to_string()),
     }
 }
@@ -238,14 +287,19 @@ fn deploy_error(error: DeployError) -> OperationError {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, OperationError> + Send + 'static,
 ) -> Result<T, OperationError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(OperationError::Internal(error.to_string())))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(OperationError::Internal(error.to_string())))
 }
 
 impl Operations for LiveOperations {
     fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport> {
         Box::pin(async move {
             let began = Instant::now();
-            let deployed = self.runtime.deploy(&upload.flow, upload.wasm.to_vec(), &upload.note).await;
+            let deployed = self
+                .runtime
+                .deploy(&upload.flow, upload.wasm.to_vec(), &upload.note)
+                .await;
             Ok(self.deployed(deployed.map_err(deploy_error)?, began))
         })
     }
@@ -303,20 +357,33 @@ impl Operations for LiveOperations {
 
     fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport> {
         Box::pin(async move {
-            let inspection = self.runtime.inspect(wasm.to_vec()).await.map_err(deploy_error)?;
+            let inspection = self
+                .runtime
+                .inspect(wasm.to_vec())
+                .await
+                .map_err(deploy_error)?;
             Ok(check::report(inspection))
         })
     }
 
     fn calls(&self) -> Reply<'_, Vec<LiveCall>> {
-        let calls = self.runtime.live().list().into_iter().map(Self::live_call).collect();
+        let calls = self
+            .runtime
+            .live()
+            .list()
+            .into_iter()
+            .map(Self::live_call)
+            .collect();
         Box::pin(std::future::ready(Ok(calls)))
     }
 
     fn call(&self, id: String) -> Reply<'_, (LiveCall, Vec<Entry>)> {
         let runtime = Arc::clone(&self.runtime);
         Box::pin(blocking(move || {
-            let call = runtime.live().get(&id).ok_or_else(|| OperationError::CallUnknown(id.clone()))?;
+            let call = runtime
+                .live()
+                .get(&id)
+                .ok_or_else(|| OperationError::CallUnknown(id.clone()))?;
             Ok((Self::live_call(call), runtime.journal().read(&id)?))
         }))
     }
@@ -337,7 +404,10 @@ impl Operations for LiveOperations {
     fn cdr(&self, id: String) -> Reply<'_, (Cdr, Vec<Entry>)> {
         let runtime = Arc::clone(&self.runtime);
         Box::pin(blocking(move || {
-            let cdr = runtime.cdrs().get(&id)?.ok_or_else(|| OperationError::RecordUnknown(id.clone()))?;
+            let cdr = runtime
+                .cdrs()
+                .get(&id)?
+                .ok_or_else(|| OperationError::RecordUnknown(id.clone()))?;
             Ok((cdr, runtime.journal().read(&id)?))
         }))
     }
@@ -361,14 +431,22 @@ impl Operations for LiveOperations {
 
     fn reload(&self) -> Reply<'_, ReloadReport> {
         Box::pin(std::future::ready(self.reload_file().map_err(|error| {
-            OperationError::ReloadRefused(error.to_string().lines().map(ToOwned::to_owned).collect())
+            OperationError::ReloadRefused(
+                error.to_string().lines().map(ToOwned::to_owned).collect(),
+            )
         })))
     }
 
     fn readiness(&self) -> Readiness {
         match *lock(&self.admission) {
-            Admission::Open => Readiness { ready: true, reason: None },
-            Admission::Draining => Readiness { ready: false, reason: Some("draining".to_owned()) },
+            Admission::Open => Readiness {
+                ready: true,
+                reason: None,
+            },
+            Admission::Draining => Readiness {
+                ready: false,
+                reason: Some("draining".to_owned()),
+            },
         }
     }
 
