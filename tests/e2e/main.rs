@@ -1,5 +1,8 @@
 //! End-to-end tests: a real server, SIPp, and callers and RTP peers that share no code with it.
 
+// A test's way of failing is to panic with what it saw.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod calls;
 mod digits;
 mod flows;

@@ -36,7 +36,7 @@ fn a_deploy_in_the_middle_of_a_hundred_calls_touches_none() {
     let report = server.admin.deploy("swap", &flow("v2"));
     let second = report["digest"].as_str().unwrap().to_owned();
     assert_ne!(first, second);
-    let on_new = until(Duration::from_secs(10), "a call on the new version", || {
+    until(Duration::from_secs(10), "a call on the new version", || {
         let calls = server.admin.get("/v1/calls");
         calls
             .as_array()
@@ -50,7 +50,6 @@ fn a_deploy_in_the_middle_of_a_hundred_calls_touches_none() {
         began.elapsed().as_millis(),
         report["took_ms"]
     );
-    let () = on_new;
     load.join().unwrap();
     let records = records(&server, 150);
     assert_eq!(records.len(), 150);

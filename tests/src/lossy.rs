@@ -28,9 +28,9 @@ impl State {
     /// Passes a datagram on, or not, or behind the next one.
     fn pass(&self, datagram: Vec<u8>, held: &mut Option<Vec<u8>>, mut send: impl FnMut(&[u8])) {
         let number = self.seen.fetch_add(1, Ordering::Relaxed) + 1;
-        if number % 6 == 0 {
+        if number.is_multiple_of(6) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
-        } else if number % 9 == 0 && held.is_none() {
+        } else if number.is_multiple_of(9) && held.is_none() {
             self.swapped.fetch_add(1, Ordering::Relaxed);
             *held = Some(datagram);
         } else {

@@ -49,14 +49,14 @@ struct Chosen {
 
 /// A call that is refused before any flow sees it.
 struct Refused {
-    rejection: Rejection,
+    rejection: Box<Rejection>,
     why: String,
 }
 
 impl Refused {
     fn new(status: u16, why: impl Into<String>) -> Self {
         Self {
-            rejection: Rejection::new(status),
+            rejection: Rejection::new(status).into(),
             why: why.into(),
         }
     }
@@ -67,7 +67,7 @@ impl Refused {
             ..Rejection::new(503)
         };
         Self {
-            rejection,
+            rejection: rejection.into(),
             why: why.into(),
         }
     }
@@ -205,7 +205,7 @@ impl Arrival {
 
     async fn refuse(self, refused: Refused) {
         let status = refused.rejection.status;
-        if let Err(error) = self.incoming.leg.reject(refused.rejection) {
+        if let Err(error) = self.incoming.leg.reject(*refused.rejection) {
             tracing::error!(%error, "the SIP stack did not take a refusal");
         }
         tracing::info!(

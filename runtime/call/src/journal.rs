@@ -16,10 +16,13 @@ use vireo_store::journal::{Entry, Json};
 /// stalled disk must not stall a caller.
 const QUEUE: usize = 16_384;
 
+/// A call's identifier and an entry of its journal.
+type Line = (Arc<str>, Entry);
+
 /// The thread that writes journals.
 #[derive(Debug)]
 pub struct JournalWriter {
-    queue: Mutex<Option<SyncSender<(Arc<str>, Entry)>>>,
+    queue: Mutex<Option<SyncSender<Line>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     dropped: Arc<AtomicU64>,
 }
@@ -84,7 +87,7 @@ impl JournalWriter {
 }
 
 /// Takes what is there, a moment's worth at a time, and appends it call by call.
-fn write(journal: &Journal, entries: &Receiver<(Arc<str>, Entry)>, lost: &AtomicU64) {
+fn write(journal: &Journal, entries: &Receiver<Line>, lost: &AtomicU64) {
     let mut batch: HashMap<Arc<str>, Vec<Entry>> = HashMap::new();
     while let Ok((call, entry)) = entries.recv() {
         batch.entry(call).or_default().push(entry);
@@ -107,7 +110,7 @@ fn write(journal: &Journal, entries: &Receiver<(Arc<str>, Entry)>, lost: &Atomic
 pub struct CallJournal {
     call_id: Arc<str>,
     next: u32,
-    queue: Option<SyncSender<(Arc<str>, Entry)>>,
+    queue: Option<SyncSender<Line>>,
     dropped: Arc<AtomicU64>,
 }
 
