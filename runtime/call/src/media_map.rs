@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn digits_by_info() {
-        let table: &[(&str, &[u8], Option<(char, u32)>)] = &[
+        type Row = (&'static str, &'static [u8], Option<(char, u32)>);
+        let table: &[Row] = &[
             (
                 "application/dtmf-relay",
                 b"Signal=5\r\nDuration=160\r\n",
