@@ -725,10 +725,8 @@ impl Actor {
         let deadline = Instant::now() + MEDIA_CLOSE;
         while (self.stats.is_none() || !self.ending.is_empty()) && Instant::now() < deadline {
             tokio::select! {
-                event = self.media_events.recv() => match event {
-                    Some(event) => self.on_media(event),
-                    None => break,
-                },
+                // Its end is no reason to stop: the last file may be complete only after it.
+                Some(event) = self.media_events.recv() => self.on_media(event),
                 Some(file) = self.finished.recv() => self.on_file(file),
                 () = tokio::time::sleep_until(deadline) => {}
             }
