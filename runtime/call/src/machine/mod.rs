@@ -1,0 +1,398 @@
+//! What one call is doing: a state machine without clock, sockets or tasks.
+//!
+//! A verb of the flow goes in by [`Machine::begin`], what happens on the wire by the other methods;
+//! [`Machine::poll_action`] says what to do about it and [`Machine::take_answer`] what the flow
+//! gets. One verb is under way at a time, because a flow reads from top to bottom. `now` is the
+//! time since the INVITE arrived.
+
+mod media;
+mod wire;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+use vireo_host::contract::{Error, Event, GatherOptions, Refusal};
+use vireo_host::{Answer, Reply};
+use vireo_rtp::{DigitOut, Repeat, Segment};
+
+use crate::digits::TypeAhead;
+use crate::gather::Gather;
+use crate::message::{self, MessageRecording};
+
+/// A verb with its prompts looked up, ready to be heard.
+#[derive(Debug)]
+pub enum Verb {
+    Ring,
+    EarlyMedia,
+    Answer,
+    Reject(Refusal),
+    Hangup,
+    Wait {
+        timeout: Duration,
+    },
+    Play {
+        prompt: Vec<Segment>,
+        interrupt_keys: String,
+    },
+    Gather {
+        options: GatherOptions,
+        prompts: GatherPrompts,
+    },
+    Record(message::Spec),
+    StartPlaying {
+        prompt: Vec<Segment>,
+        repeat: Repeat,
+    },
+    StopPlaying,
+    FlushDigits,
+    SendDigits(String),
+    StartRecording,
+    PauseRecording,
+    ResumeRecording,
+    StopRecording,
+    Discard(String),
+}
+
+/// The three prompts of a gather.
+#[derive(Debug, Default)]
+pub struct GatherPrompts {
+    pub prompt: Vec<Segment>,
+    pub no_input: Vec<Segment>,
+    pub no_match: Vec<Segment>,
+}
+
+/// The two recordings that a call can have at a time.
+pub use vireo_rtp::RecordSlot;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action {
+    /// A provisional response; 183 carries the SDP answer.
+    Provisional(u16),
+    /// 200 OK with SDP.
+    Answer,
+    /// A final response that refuses the call.
+    Reject(u16),
+    Bye,
+    Play {
+        id: u64,
+        prompt: Vec<Segment>,
+        repeat: Repeat,
+    },
+    StopPlaying,
+    SendDigits {
+        id: u64,
+        digits: Vec<DigitOut>,
+    },
+    OpenRecording {
+        slot: RecordSlot,
+        id: String,
+        max_duration_ms: Option<u32>,
+        silence_ms: Option<u32>,
+    },
+    StopRecording {
+        slot: RecordSlot,
+        trim_ms: u32,
+    },
+    PauseRecording,
+    ResumeRecording,
+    /// Delete a finished recording's file.
+    Discard(String),
+    /// A line of the timeline.
+    Note {
+        name: &'static str,
+        detail: Value,
+    },
+}
+
+/// How far the call has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Only 100 Trying was sent.
+    Arrived,
+    Ringing,
+    /// 183 with SDP: the caller hears us, free of charge.
+    EarlyMedia,
+    /// 200 was sent, the ACK is not here yet.
+    Answered,
+    /// The ACK is here.
+    Confirmed,
+    Over,
+}
+
+/// Did the INVITE carry an offer (RFC 3264), or does our 200 have to?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    InInvite,
+    Late,
+}
+
+/// How a recording came to its end.
+pub use vireo_rtp::RecordEnd;
+
+/// How a prompt came to its end.
+pub use vireo_rtp::PlayEnd as Heard;
+
+#[derive(Debug)]
+enum Doing {
+    /// Waits for the ACK, then goes on with the verb that wanted the call answered.
+    Answering {
+        deadline: Option<Duration>,
+        then: Option<Box<Verb>>,
+    },
+    Playing {
+        id: u64,
+        interrupt_keys: String,
+        stopped: bool,
+    },
+    Gathering {
+        gather: Box<Gather>,
+        prompts: GatherPrompts,
+        playing: Option<u64>,
+    },
+    Recording(MessageRecording),
+    Waiting {
+        deadline: Duration,
+    },
+    Sending {
+        id: u64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum CallRecording {
+    Off,
+    On(String),
+    Paused(String),
+}
+
+/// The state of one call.
+#[derive(Debug)]
+pub struct Machine {
+    call_id: String,
+    progress: Progress,
+    offer: Offer,
+    doing: Option<Doing>,
+    answer: Option<Answer>,
+    actions: VecDeque<Action>,
+    keys: TypeAhead,
+    keys_pressed: u32,
+    events: VecDeque<Event>,
+    swallow: Option<(String, Duration)>,
+    last_id: u64,
+    background: Option<u64>,
+    recording: CallRecording,
+    recordings_opened: u32,
+    /// Recordings that are finished and were not discarded.
+    made: Vec<String>,
+}
+
+/// After a 200 the caller's side needs a moment to open its ears; the ACK says that it has. When
+/// the ACK is late, one T1 (RFC 3261, 17.1.1.1) is waited for and no longer.
+const ACK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Events kept for `wait`; a flow that never waits needs none of them.
+const EVENTS_KEPT: usize = 32;
+
+impl Machine {
+    /// A call whose INVITE has just arrived.
+    pub fn new(call_id: String, offer: Offer) -> Self {
+        Self {
+            call_id,
+            progress: Progress::Arrived,
+            offer,
+            doing: None,
+            answer: None,
+            actions: VecDeque::new(),
+            keys: TypeAhead::default(),
+            keys_pressed: 0,
+            events: VecDeque::new(),
+            swallow: None,
+            last_id: 0,
+            background: None,
+            recording: CallRecording::Off,
+            recordings_opened: 0,
+            made: Vec::new(),
+        }
+    }
+
+    /// How far the call has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    /// Was the call ever answered?
+    pub fn is_up(&self) -> bool {
+        matches!(self.progress, Progress::Answered | Progress::Confirmed)
+    }
+
+    /// Keys that the caller pressed in all.
+    pub fn keys_pressed(&self) -> u32 {
+        self.keys_pressed
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// The answer to the verb under way, once it is there.
+    pub fn take_answer(&mut self) -> Option<Answer> {
+        self.answer.take()
+    }
+
+    /// When [`Machine::timeout`] is due.
+    pub fn deadline(&self) -> Option<Duration> {
+        match self.doing.as_ref()? {
+            Doing::Answering { deadline, .. } => *deadline,
+            Doing::Gathering { gather, .. } => gather.deadline(),
+            Doing::Waiting { deadline } => Some(*deadline),
+            Doing::Playing { .. } | Doing::Recording(_) | Doing::Sending { .. } => None,
+        }
+    }
+
+    /// Starts a verb. The one before it has been answered.
+    pub fn begin(&mut self, verb: Verb, now: Duration) {
+        if self.progress == Progress::Over && !matches!(verb, Verb::Hangup | Verb::Discard(_)) {
+            return self.fail(Error::HungUp);
+        }
+        match verb {
+            Verb::Ring => self.ring(),
+            Verb::EarlyMedia => self.early_media(),
+            Verb::Answer => self.answer_call(None, now),
+            Verb::Reject(why) => self.reject(why),
+            Verb::Hangup => self.hangup(),
+            Verb::Wait { timeout } => self.wait(timeout, now),
+            Verb::Discard(id) => self.discard(&id),
+            Verb::FlushDigits => {
+                self.keys.clear();
+                self.done();
+            }
+            media if !self.has_media() => self.answer_call(Some(Box::new(media)), now),
+            media => self.begin_media(media, now),
+        }
+    }
+
+    fn has_media(&self) -> bool {
+        matches!(
+            self.progress,
+            Progress::EarlyMedia | Progress::Answered | Progress::Confirmed
+        )
+    }
+
+    fn ring(&mut self) {
+        match self.progress {
+            Progress::Arrived => {
+                self.progress = Progress::Ringing;
+                self.actions.push_back(Action::Provisional(180));
+                self.done();
+            }
+            Progress::Ringing => self.done(),
+            _ => self.wrong_state("ring comes before early-media and answer"),
+        }
+    }
+
+    fn early_media(&mut self) {
+        match (self.progress, self.offer) {
+            (_, Offer::Late) => {
+                self.wrong_state(
+                    "the INVITE carried no offer, so there is no media before the answer",
+                );
+            }
+            (Progress::Arrived | Progress::Ringing, Offer::InInvite) => {
+                self.progress = Progress::EarlyMedia;
+                self.actions.push_back(Action::Provisional(183));
+                self.done();
+            }
+            (Progress::EarlyMedia, _) => self.done(),
+            _ => self.wrong_state("early-media comes before answer"),
+        }
+    }
+
+    fn answer_call(&mut self, then: Option<Box<Verb>>, now: Duration) {
+        match self.progress {
+            Progress::Confirmed => return self.go_on(then, now),
+            Progress::Answered => {}
+            _ => {
+                self.progress = Progress::Answered;
+                self.actions.push_back(Action::Answer);
+            }
+        }
+        let deadline = match self.offer {
+            Offer::InInvite => Some(now + ACK_PATIENCE),
+            // Without the answer in the ACK nobody knows where to send.
+            Offer::Late => None,
+        };
+        self.doing = Some(Doing::Answering { deadline, then });
+    }
+
+    fn go_on(&mut self, then: Option<Box<Verb>>, now: Duration) {
+        self.doing = None;
+        match then {
+            Some(verb) => self.begin_media(*verb, now),
+            None => self.done(),
+        }
+    }
+
+    fn reject(&mut self, why: Refusal) {
+        if self.is_up() {
+            return self.wrong_state("reject comes before answer; use hangup");
+        }
+        let status = match why {
+            Refusal::Busy => 486,
+            Refusal::Decline => 603,
+            Refusal::NotFound => 404,
+            Refusal::Unavailable => 480,
+            Refusal::Forbidden => 403,
+            Refusal::Congested => 503,
+        };
+        self.actions.push_back(Action::Reject(status));
+        self.over();
+        self.done();
+    }
+
+    fn hangup(&mut self) {
+        match self.progress {
+            Progress::Over => {}
+            Progress::Answered | Progress::Confirmed => {
+                self.actions.push_back(Action::Bye);
+                self.over();
+            }
+            _ => {
+                self.actions.push_back(Action::Reject(480));
+                self.over();
+            }
+        }
+        self.done();
+    }
+
+    fn wait(&mut self, timeout: Duration, now: Duration) {
+        if let Some(key) = self.keys.pop() {
+            self.answer = Some(Ok(Reply::Event(Event::Digit(key))));
+        } else if let Some(event) = self.events.pop_front() {
+            self.answer = Some(Ok(Reply::Event(event)));
+        } else {
+            self.doing = Some(Doing::Waiting {
+                deadline: now + timeout,
+            });
+        }
+    }
+
+    fn done(&mut self) {
+        self.doing = None;
+        self.answer = Some(Ok(Reply::Done));
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.doing = None;
+        self.answer = Some(Err(error));
+    }
+
+    fn wrong_state(&mut self, why: &str) {
+        self.fail(Error::WrongState(why.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,259 @@
+//! What happens on the wire, and in time.
+
+use std::time::Duration;
+
+use serde_json::json;
+use vireo_host::Reply;
+use vireo_host::contract::{Error, Event, PlayEnd};
+
+use super::{
+    Action, CallRecording, Doing, EVENTS_KEPT, Heard, Machine, Progress, RecordEnd, RecordSlot,
+};
+
+impl Machine {
+    /// The ACK has arrived.
+    pub fn acknowledged(&mut self, now: Duration) {
+        if self.progress == Progress::Answered {
+            self.progress = Progress::Confirmed;
+        }
+        if matches!(self.doing, Some(Doing::Answering { .. })) {
+            self.answering_over(now);
+        }
+    }
+
+    pub(super) fn answering_over(&mut self, now: Duration) {
+        if let Some(Doing::Answering { then, .. }) = self.doing.take() {
+            self.go_on(then, now);
+        }
+    }
+
+    /// The call is over, whoever ended it.
+    pub fn ended(&mut self) {
+        if self.progress == Progress::Over {
+            return;
+        }
+        self.over();
+        match &mut self.doing {
+            // The message that was being left is finished by the media side, and kept.
+            Some(Doing::Recording(recording)) if recording.is_open() => recording.hung_up(),
+            Some(_) => self.fail(Error::HungUp),
+            None => {}
+        }
+    }
+
+    pub(super) fn over(&mut self) {
+        self.progress = Progress::Over;
+        for slot in [RecordSlot::Call, RecordSlot::Message] {
+            let open = match slot {
+                RecordSlot::Call => self.recording != CallRecording::Off,
+                RecordSlot::Message => {
+                    matches!(&self.doing, Some(Doing::Recording(r)) if r.is_open())
+                }
+            };
+            if open {
+                self.actions
+                    .push_back(Action::StopRecording { slot, trim_ms: 0 });
+            }
+        }
+        self.recording = CallRecording::Off;
+    }
+
+    /// The caller put the call on hold, or took it back.
+    pub fn hold(&mut self, event: Event) {
+        if matches!(self.doing, Some(Doing::Waiting { .. })) {
+            self.doing = None;
+            self.answer = Some(Ok(Reply::Event(event)));
+        } else {
+            self.keep_event(event);
+        }
+    }
+
+    pub(super) fn keep_event(&mut self, event: Event) {
+        if self.events.len() == EVENTS_KEPT {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    /// A key went down.
+    pub fn key_down(&mut self, key: char, now: Duration) {
+        if self.is_swallowed(key, now) {
+            return;
+        }
+        match &mut self.doing {
+            Some(Doing::Playing {
+                interrupt_keys,
+                stopped,
+                ..
+            }) if interrupt_keys.contains(key) && !*stopped => {
+                *stopped = true;
+                self.actions.push_back(Action::StopPlaying);
+            }
+            Some(Doing::Gathering { gather, .. }) => {
+                let step = gather.key_down(now);
+                self.gather_step(step, now);
+            }
+            Some(Doing::Recording(recording)) => {
+                if let Some(action) = recording.key_down(key) {
+                    self.actions.push_back(action);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A key was pressed and let go.
+    pub fn key(&mut self, key: char, duration_ms: u32, source: &'static str, now: Duration) {
+        self.keys_pressed = self.keys_pressed.saturating_add(1);
+        self.actions.push_back(Action::Note {
+            name: "digit",
+            detail: json!({ "digit": key, "duration_ms": duration_ms, "source": source }),
+        });
+        if self.progress == Progress::Over {
+            return;
+        }
+        if self.is_swallowed(key, now) {
+            self.swallow = None;
+            return;
+        }
+        self.swallow = None;
+        match &mut self.doing {
+            Some(Doing::Playing {
+                interrupt_keys,
+                stopped,
+                ..
+            }) => {
+                let cut = interrupt_keys.contains(key);
+                let stop_now = cut && !*stopped;
+                self.keys.push(key);
+                if stop_now {
+                    self.actions.push_back(Action::StopPlaying);
+                }
+                if cut {
+                    self.doing = None;
+                    self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted(key))));
+                }
+            }
+            Some(Doing::Gathering { gather, .. }) => {
+                for step in gather.key(key, &mut self.keys, now) {
+                    self.gather_step(step, now);
+                }
+            }
+            Some(Doing::Recording(recording)) => {
+                // A key that ended the recording when it went down is spent; others are ignored
+                // here, so that they are not taken for an answer to the next question.
+                if let Some(action) = recording.key_down(key) {
+                    self.actions.push_back(action);
+                }
+            }
+            Some(Doing::Waiting { .. }) => {
+                self.doing = None;
+                self.answer = Some(Ok(Reply::Event(Event::Digit(key))));
+            }
+            Some(Doing::Answering { .. } | Doing::Sending { .. }) | None => self.keys.push(key),
+        }
+    }
+
+    pub(super) fn is_swallowed(&self, key: char, now: Duration) -> bool {
+        matches!(&self.swallow, Some((keys, until)) if keys.contains(key) && now <= *until)
+    }
+
+    /// A prompt came to its end.
+    pub fn play_finished(&mut self, id: u64, heard_ms: u32, how: Heard, now: Duration) {
+        let end = match how {
+            Heard::Finished => "finished",
+            Heard::Stopped => "stopped",
+            Heard::Replaced => "replaced",
+        };
+        self.actions.push_back(Action::Note {
+            name: "heard",
+            detail: json!({ "ms": heard_ms, "end": end }),
+        });
+        if self.background == Some(id) {
+            self.background = None;
+            if how == Heard::Finished {
+                self.hold(Event::PlayingFinished);
+            }
+            return;
+        }
+        match &mut self.doing {
+            Some(Doing::Playing {
+                id: playing,
+                stopped,
+                ..
+            }) if *playing == id && !*stopped => {
+                self.doing = None;
+                self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Finished)));
+            }
+            Some(Doing::Gathering {
+                gather, playing, ..
+            }) if *playing == Some(id) => {
+                *playing = None;
+                let step = gather.prompt_ended(&mut self.keys, now);
+                self.gather_step(step, now);
+            }
+            Some(Doing::Recording(recording)) if recording.prompt() == Some(id) => {
+                // Keys pressed while the prompt was heard were not meant for the message.
+                self.keys.clear();
+                self.open_message();
+            }
+            _ => {}
+        }
+    }
+
+    /// The digits of `send-digits` are out.
+    pub fn digits_sent(&mut self, id: u64) {
+        if matches!(self.doing, Some(Doing::Sending { id: sending }) if sending == id) {
+            self.done();
+        }
+    }
+
+    /// A recording is on its way to the disk, whole.
+    pub fn record_finished(
+        &mut self,
+        slot: RecordSlot,
+        id: String,
+        duration_ms: u32,
+        how: RecordEnd,
+    ) {
+        self.made.push(id.clone());
+        match slot {
+            RecordSlot::Call => self.recording = CallRecording::Off,
+            RecordSlot::Message => {
+                if let Some(Doing::Recording(recording)) = &self.doing {
+                    let message = recording.finished(id, duration_ms, how);
+                    self.doing = None;
+                    self.answer = Some(Ok(Reply::Message(message)));
+                }
+            }
+        }
+    }
+
+    /// A recording could not be opened.
+    pub fn recording_refused(&mut self, slot: RecordSlot, reason: String) {
+        match slot {
+            RecordSlot::Call => self.recording = CallRecording::Off,
+            RecordSlot::Message => {}
+        }
+        self.fail(Error::Failed(reason));
+    }
+
+    /// The time of [`Machine::deadline`] has come.
+    pub fn timeout(&mut self, now: Duration) {
+        match &mut self.doing {
+            Some(Doing::Answering {
+                deadline: Some(deadline),
+                ..
+            }) if *deadline <= now => self.answering_over(now),
+            Some(Doing::Waiting { deadline }) if *deadline <= now => {
+                self.doing = None;
+                self.answer = Some(Ok(Reply::Event(Event::Timeout)));
+            }
+            Some(Doing::Gathering { gather, .. }) => {
+                let step = gather.timeout(&mut self.keys, now);
+                self.gather_step(step, now);
+            }
+            _ => {}
+        }
+    }
+}
