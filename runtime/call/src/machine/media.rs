@@ -6,7 +6,7 @@ use vireo_host::Reply;
 use vireo_host::contract::{Error, PlayEnd};
 use vireo_rtp::{DigitOut, Repeat, Segment};
 
-use super::{Action, CallRecording, Doing, Machine, RecordSlot, Verb};
+use super::{Action, CallRecording, Doing, Machine, RecordSlot, Then, Verb};
 use crate::gather::{Gather, Opening, Step};
 use crate::message::MessageRecording;
 
@@ -57,17 +57,7 @@ impl Machine {
             Verb::StartRecording => self.start_recording(),
             Verb::PauseRecording => self.pause_recording(),
             Verb::ResumeRecording => self.resume_recording(),
-            Verb::StopRecording => match &self.recording {
-                CallRecording::Off => self.wrong_state("the call is not being recorded"),
-                CallRecording::On(_) | CallRecording::Paused(_) => {
-                    self.recording = CallRecording::Off;
-                    self.actions.push_back(Action::StopRecording {
-                        slot: RecordSlot::Call,
-                        trim_ms: 0,
-                    });
-                    self.done();
-                }
-            },
+            Verb::StopRecording => self.stop_recording(),
             _ => self.wrong_state("this verb needs no media"),
         }
     }
@@ -171,7 +161,9 @@ impl Machine {
 
     pub(super) fn recording_id(&mut self, kind: &str) -> String {
         self.recordings_opened += 1;
-        format!("{}-{kind}-{}", self.call_id, self.recordings_opened)
+        let id = format!("{}-{kind}-{}", self.call_id, self.recordings_opened);
+        self.unfinished.push(id.clone());
+        id
     }
 
     pub(super) fn start_recording(&mut self) {
@@ -219,16 +211,42 @@ impl Machine {
         }
     }
 
-    pub(super) fn discard(&mut self, id: &str) {
-        match self.made.iter().position(|made| made == id) {
-            Some(at) => {
-                let id = self.made.remove(at);
-                self.actions.push_back(Action::Discard(id));
-                self.done();
+    /// Answered when the file is complete, so that it can be played or discarded at once.
+    pub(super) fn stop_recording(&mut self) {
+        self.finish_recording(Then::Keep);
+    }
+
+    fn finish_recording(&mut self, then: Then) {
+        match std::mem::replace(&mut self.recording, CallRecording::Off) {
+            CallRecording::Off => self.wrong_state("the call is not being recorded"),
+            CallRecording::On(id) | CallRecording::Paused(id) => {
+                self.actions.push_back(Action::StopRecording {
+                    slot: RecordSlot::Call,
+                    trim_ms: 0,
+                });
+                self.doing = Some(Doing::Finishing { id, then });
             }
-            None => self.fail(Error::NotFound(format!(
-                "recording {id:?}: this call made none of that name"
-            ))),
         }
+    }
+
+    pub(super) fn discard(&mut self, id: &str) {
+        if let Some(at) = self.made.iter().position(|made| made == id) {
+            let id = self.made.remove(at);
+            self.actions.push_back(Action::Discard(id));
+            return self.done();
+        }
+        if self.recording.id() == Some(id) {
+            return self.finish_recording(Then::Discard);
+        }
+        if self.unfinished.iter().any(|unfinished| unfinished == id) {
+            self.doing = Some(Doing::Finishing {
+                id: id.to_owned(),
+                then: Then::Discard,
+            });
+            return;
+        }
+        self.fail(Error::NotFound(format!(
+            "recording {id:?}: this call made none of that name"
+        )));
     }
 }

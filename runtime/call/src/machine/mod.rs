@@ -158,6 +158,18 @@ enum Doing {
     Sending {
         id: u64,
     },
+    /// Waits for a recording's file.
+    Finishing {
+        id: String,
+        then: Then,
+    },
+}
+
+/// What becomes of a recording when its file is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Keep,
+    Discard,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,6 +177,15 @@ enum CallRecording {
     Off,
     On(String),
     Paused(String),
+}
+
+impl CallRecording {
+    fn id(&self) -> Option<&str> {
+        match self {
+            CallRecording::Off => None,
+            CallRecording::On(id) | CallRecording::Paused(id) => Some(id),
+        }
+    }
 }
 
 /// The state of one call.
@@ -184,6 +205,8 @@ pub struct Machine {
     background: Option<u64>,
     recording: CallRecording,
     recordings_opened: u32,
+    /// Recordings that are not finished.
+    unfinished: Vec<String>,
     /// Recordings that are finished and were not discarded.
     made: Vec<String>,
 }
@@ -213,6 +236,7 @@ impl Machine {
             background: None,
             recording: CallRecording::Off,
             recordings_opened: 0,
+            unfinished: Vec::new(),
             made: Vec::new(),
         }
     }
@@ -248,12 +272,17 @@ impl Machine {
             Doing::Answering { deadline, .. } => *deadline,
             Doing::Gathering { gather, .. } => gather.deadline(),
             Doing::Waiting { deadline } => Some(*deadline),
-            Doing::Playing { .. } | Doing::Recording(_) | Doing::Sending { .. } => None,
+            Doing::Playing { .. }
+            | Doing::Recording(_)
+            | Doing::Sending { .. }
+            | Doing::Finishing { .. } => None,
         }
     }
 
-    /// Starts a verb. The one before it has been answered.
+    /// Starts a verb. The one before it has been answered, or whoever asked has given it up.
     pub fn begin(&mut self, verb: Verb, now: Duration) {
+        self.doing = None;
+        self.answer = None;
         if self.progress == Progress::Over && !matches!(verb, Verb::Hangup | Verb::Discard(_)) {
             return self.fail(Error::HungUp);
         }

@@ -431,3 +431,68 @@ fn sending_digits_takes_as_long_as_it_takes() {
     machine.digits_sent(1);
     assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
 }
+
+fn start_call_recording(machine: &mut Machine) -> String {
+    machine.begin(Verb::StartRecording, at(0));
+    match machine.take_answer() {
+        Some(Ok(Reply::Id(id))) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn call_recorded(machine: &mut Machine, id: &str) {
+    machine.record_finished(RecordSlot::Call, id.into(), 500, RecordEnd::Stopped);
+}
+
+#[test]
+fn a_stopped_recording_can_be_used_at_once() {
+    let mut machine = up();
+    let id = start_call_recording(&mut machine);
+    machine.begin(Verb::StopRecording, at(100));
+    assert_eq!(machine.take_answer(), None, "its file is not complete");
+    call_recorded(&mut machine, &id);
+    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
+    machine.begin(Verb::Discard(id.clone()), at(100));
+    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
+    assert_eq!(
+        actions(&mut machine),
+        ["Open Call c-call-1", "Stop Call", "Discard(\"c-call-1\")"]
+    );
+}
+
+#[test]
+fn a_recording_that_runs_is_stopped_to_be_discarded() {
+    let mut machine = up();
+    let id = start_call_recording(&mut machine);
+    machine.begin(Verb::Discard(id.clone()), at(100));
+    assert_eq!(actions(&mut machine), ["Open Call c-call-1", "Stop Call"]);
+    machine.ended();
+    assert_eq!(machine.take_answer(), None, "the hang-up changes nothing");
+    call_recorded(&mut machine, &id);
+    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
+    assert_eq!(actions(&mut machine), ["Discard(\"c-call-1\")"]);
+}
+
+#[test]
+fn a_recording_can_be_discarded_right_after_the_hang_up() {
+    let mut machine = up();
+    let id = start_call_recording(&mut machine);
+    machine.ended();
+    machine.begin(Verb::Discard(id.clone()), at(100));
+    assert_eq!(machine.take_answer(), None, "its file is not complete");
+    call_recorded(&mut machine, &id);
+    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn the_end_of_a_recording_is_not_that_of_the_next() {
+    let mut machine = up();
+    let first = start_call_recording(&mut machine);
+    machine.begin(Verb::StopRecording, at(100));
+    // The verb was given up by whoever asked; the next recording begins before the first's file is
+    // complete.
+    start_call_recording(&mut machine);
+    call_recorded(&mut machine, &first);
+    machine.begin(Verb::PauseRecording, at(200));
+    assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
+}

@@ -8,6 +8,7 @@ use vireo_host::contract::{Error, Event, PlayEnd};
 
 use super::{
     Action, CallRecording, Doing, EVENTS_KEPT, Heard, Machine, Progress, RecordEnd, RecordSlot,
+    Then,
 };
 
 impl Machine {
@@ -36,6 +37,11 @@ impl Machine {
         match &mut self.doing {
             // The message that was being left is finished by the media side, and kept.
             Some(Doing::Recording(recording)) if recording.is_open() => recording.hung_up(),
+            // So is a recording that is to be thrown away.
+            Some(Doing::Finishing {
+                then: Then::Discard,
+                ..
+            }) => {}
             Some(_) => self.fail(Error::HungUp),
             None => {}
         }
@@ -150,7 +156,10 @@ impl Machine {
                 self.doing = None;
                 self.answer = Some(Ok(Reply::Event(Event::Digit(key))));
             }
-            Some(Doing::Answering { .. } | Doing::Sending { .. }) | None => self.keys.push(key),
+            Some(Doing::Answering { .. } | Doing::Sending { .. } | Doing::Finishing { .. })
+            | None => {
+                self.keys.push(key);
+            }
         }
     }
 
@@ -216,16 +225,23 @@ impl Machine {
         duration_ms: u32,
         how: RecordEnd,
     ) {
+        self.unfinished.retain(|unfinished| *unfinished != id);
         self.made.push(id.clone());
-        match slot {
-            RecordSlot::Call => self.recording = CallRecording::Off,
-            RecordSlot::Message => {
-                if let Some(Doing::Recording(recording)) = &self.doing {
-                    let message = recording.finished(id, duration_ms, how);
-                    self.doing = None;
-                    self.answer = Some(Ok(Reply::Message(message)));
-                }
+        // The next one may have begun already.
+        if self.recording.id() == Some(&id) {
+            self.recording = CallRecording::Off;
+        }
+        match &self.doing {
+            Some(Doing::Recording(recording)) if slot == RecordSlot::Message => {
+                let message = recording.finished(id, duration_ms, how);
+                self.doing = None;
+                self.answer = Some(Ok(Reply::Message(message)));
             }
+            Some(Doing::Finishing { id: awaited, then }) if *awaited == id => match then {
+                Then::Keep => self.done(),
+                Then::Discard => self.discard(&id),
+            },
+            _ => {}
         }
     }
 
@@ -235,6 +251,8 @@ impl Machine {
             RecordSlot::Call => self.recording = CallRecording::Off,
             RecordSlot::Message => {}
         }
+        // It was opened last.
+        self.unfinished.pop();
         self.fail(Error::Failed(reason));
     }
 
