@@ -8,6 +8,7 @@ mod digits;
 mod flows;
 mod recordings;
 mod records;
+mod services;
 mod signalling;
 mod swap;
 

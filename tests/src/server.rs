@@ -20,6 +20,10 @@ pub struct Setup {
     pub flows: Vec<(String, String)>,
     /// TOML put behind the generated configuration: more sections.
     pub more: String,
+    /// Elements of `[sip] listen`.
+    pub listen: String,
+    /// The address of `[media]`.
+    pub address: String,
     /// Lines of the trunk `loopback`.
     pub trunk: String,
     /// Lines of `[sip]`, `[media]` and `[recordings]`.
@@ -37,6 +41,8 @@ impl Default for Setup {
         Self {
             flows: Vec::new(),
             more: String::new(),
+            listen: "\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"".into(),
+            address: "127.0.0.1".into(),
             trunk: "peers = [\"127.0.0.0/8\", \"::1/128\"]\n".into(),
             sip: String::new(),
             media: String::new(),
@@ -68,13 +74,13 @@ impl Setup {
             directory.join("data")
         )
         .unwrap();
+        writeln!(text, "[sip]\nlisten = [{}]\n{}", self.listen, self.sip).unwrap();
         writeln!(
             text,
-            "[sip]\nlisten = [\"udp:127.0.0.1:0\", \"tcp:127.0.0.1:0\"]\n{}",
-            self.sip
+            "[media]\naddress = \"{}\"\n{}",
+            self.address, self.media
         )
         .unwrap();
-        writeln!(text, "[media]\naddress = \"127.0.0.1\"\n{}", self.media).unwrap();
         writeln!(text, "[prompts]\ndirectory = {prompts:?}\ndefault-language = \"en\"\napology = \"vireo/apology\"").unwrap();
         writeln!(
             text,
@@ -139,6 +145,24 @@ pub fn binary() -> PathBuf {
         path.display()
     );
     path
+}
+
+/// Places a call by `vireo call`; returns its report.
+///
+/// # Panics
+/// The call fails.
+pub fn call(target: &str, heard: &Path, steps: &[&str]) -> Value {
+    let output = Command::new(binary())
+        .args(["call", "--json", "--out"])
+        .arg(heard)
+        .arg(target)
+        .args(steps)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "vireo call {target}: {errors}");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 impl Server {
