@@ -47,17 +47,8 @@ impl Machine {
                 self.background = Some(self.play_now(prompt, repeat));
                 self.done();
             }
-            Verb::StopPlaying => {
-                if self.background.take().is_some() {
-                    self.actions.push_back(Action::StopPlaying);
-                }
-                self.done();
-            }
             Verb::SendDigits(digits) => self.send_digits(&digits),
             Verb::StartRecording => self.start_recording(),
-            Verb::PauseRecording => self.pause_recording(),
-            Verb::ResumeRecording => self.resume_recording(),
-            Verb::StopRecording => self.stop_recording(),
             _ => self.wrong_state("this verb needs no media"),
         }
     }
@@ -78,6 +69,13 @@ impl Machine {
             interrupt_keys,
             stopped: false,
         });
+    }
+
+    pub(super) fn stop_playing(&mut self) {
+        if self.background.take().is_some() {
+            self.actions.push_back(Action::StopPlaying);
+        }
+        self.done();
     }
 
     pub(super) fn play_now(&mut self, prompt: Vec<Segment>, repeat: Repeat) -> u64 {

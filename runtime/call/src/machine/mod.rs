@@ -298,6 +298,11 @@ impl Machine {
                 self.keys.clear();
                 self.done();
             }
+            // These change what runs already: a call is not answered for them.
+            Verb::StopPlaying => self.stop_playing(),
+            Verb::PauseRecording => self.pause_recording(),
+            Verb::ResumeRecording => self.resume_recording(),
+            Verb::StopRecording => self.stop_recording(),
             media if !self.has_media() => self.answer_call(Some(Box::new(media)), now),
             media => self.begin_media(media, now),
         }

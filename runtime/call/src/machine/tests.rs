@@ -496,3 +496,23 @@ fn the_end_of_a_recording_is_not_that_of_the_next() {
     machine.begin(Verb::PauseRecording, at(200));
     assert_eq!(machine.take_answer(), Some(Ok(Reply::Done)));
 }
+
+#[test]
+fn a_call_is_not_answered_for_what_needs_no_media() {
+    let verbs = [
+        (Verb::StopPlaying, true),
+        (Verb::FlushDigits, true),
+        (Verb::PauseRecording, false),
+        (Verb::ResumeRecording, false),
+        (Verb::StopRecording, false),
+        (Verb::Discard("c-call-1".into()), false),
+    ];
+    for (verb, succeeds) in verbs {
+        let mut machine = new(Offer::InInvite);
+        let name = format!("{verb:?}");
+        machine.begin(verb, at(0));
+        let answer = machine.take_answer().expect("an answer at once");
+        assert_eq!(answer.is_ok(), succeeds, "{name}: {answer:?}");
+        assert_eq!(actions(&mut machine), Vec::<String>::new(), "{name}");
+    }
+}
