@@ -53,7 +53,7 @@ pub struct Gather {
 }
 
 /// A key that is held longer than this stops holding up the timers.
-const LONGEST_PRESS: Duration = Duration::from_secs(20);
+pub const LONGEST_PRESS: Duration = Duration::from_secs(20);
 
 impl Gather {
     /// Begins: rows 1 and 2.
@@ -313,201 +313,40 @@ mod tests {
 
     #[test]
     fn the_table_of_gather_options() {
+        #[rustfmt::skip]
         let rows: &[(&str, Change, &str, &str, &str)] = &[
-            (
-                "1 flush",
-                |o| o.type_ahead = Buffering::Flush,
-                "12",
-                "",
-                "play-first",
-            ),
+            ("1 flush", |o| o.type_ahead = Buffering::Flush, "12", "", "play-first"),
             ("2 keep, full entry", |_| {}, "1234", "", "digits(1234)"),
             ("2 keep, part of it", |_| {}, "12", "34", "digits(1234)"),
-            (
-                "2 keep, more than one entry",
-                |o| o.max_digits = 1,
-                "12",
-                "",
-                "digits(1) left(2)",
-            ),
-            (
-                "2 keep, barge-in off: prompt first",
-                |o| o.barge_in = BargeIn::Off,
-                "1234",
-                "p",
-                "play-first digits(1234)",
-            ),
-            (
-                "2 keep, deaf: prompt first",
-                |o| o.barge_in = BargeIn::Deaf,
-                "1234",
-                "p",
-                "play-first digits(1234)",
-            ),
-            (
-                "3 barge-in",
-                |o| o.max_digits = 1,
-                "",
-                "7",
-                "play-first stop digits(7)",
-            ),
-            (
-                "3 stops at the press",
-                |o| o.max_digits = 1,
-                "",
-                "v +700 7",
-                "play-first stop digits(7)",
-            ),
-            (
-                "4 off keeps",
-                |o| o.barge_in = BargeIn::Off,
-                "",
-                "12 p 3#",
-                "play-first digits(123)",
-            ),
-            (
-                "4 deaf drops",
-                |o| o.barge_in = BargeIn::Deaf,
-                "",
-                "12 p 3#",
-                "play-first digits(3)",
-            ),
-            (
-                "5, 10 first-digit timer from the end of the prompt",
-                |_| {},
-                "",
-                "+60000 p +4999 +1",
-                "play-first no-input",
-            ),
+            ("2 keep, more than one entry", |o| o.max_digits = 1, "12", "", "digits(1) left(2)"),
+            ("2 keep, barge-in off: prompt first", |o| o.barge_in = BargeIn::Off, "1234", "p", "play-first digits(1234)"),
+            ("2 keep, deaf: prompt first", |o| o.barge_in = BargeIn::Deaf, "1234", "p", "play-first digits(1234)"),
+            ("3 barge-in", |o| o.max_digits = 1, "", "7", "play-first stop digits(7)"),
+            ("3 stops at the press", |o| o.max_digits = 1, "", "v +700 7", "play-first stop digits(7)"),
+            ("4 off keeps", |o| o.barge_in = BargeIn::Off, "", "12 p 3#", "play-first digits(123)"),
+            ("4 deaf drops", |o| o.barge_in = BargeIn::Deaf, "", "12 p 3#", "play-first digits(3)"),
+            ("5, 10 first-digit timer from the end of the prompt", |_| {}, "", "+60000 p +4999 +1", "play-first no-input"),
             ("6 terminator", |_| {}, "", "p 12#", "play-first digits(12)"),
-            (
-                "6 terminator alone, nothing required",
-                |o| o.min_digits = 0,
-                "",
-                "p #",
-                "play-first digits()",
-            ),
-            (
-                "7 too short",
-                |o| o.min_digits = 3,
-                "",
-                "p 12#",
-                "play-first no-match(12)",
-            ),
-            (
-                "7 terminator alone",
-                |_| {},
-                "",
-                "p #",
-                "play-first no-input",
-            ),
-            (
-                "8 timers",
-                |_| {},
-                "",
-                "p +4999 1 +1999 2 +1999 3#",
-                "play-first digits(123)",
-            ),
-            (
-                "8 a long press holds the timers",
-                |_| {},
-                "",
-                "p 1 v +5000 2 #",
-                "play-first digits(12)",
-            ),
-            (
-                "9 full",
-                |_| {},
-                "",
-                "p 12345",
-                "play-first digits(1234) left(5)",
-            ),
-            (
-                "11 enough",
-                |_| {},
-                "",
-                "p 12 +2000",
-                "play-first digits(12)",
-            ),
-            (
-                "11 too few",
-                |o| o.min_digits = 3,
-                "",
-                "p 12 +2000",
-                "play-first no-match(12)",
-            ),
-            (
-                "12 accepted",
-                |o| o.accept = vec!["12".into(), "9x".into()],
-                "",
-                "p 95#",
-                "play-first digits(95)",
-            ),
-            (
-                "13 not accepted",
-                |o| o.accept = vec!["12".into()],
-                "",
-                "p 13#",
-                "play-first no-match(13)",
-            ),
-            (
-                "14 again, then right",
-                |o| {
-                    o.attempts = 3;
-                    o.accept = vec!["1".into()];
-                    o.max_digits = 1
-                },
-                "",
-                "p +5000 p 2 p 1",
-                "play-first play-noinput play-nomatch digits(1)",
-            ),
-            (
-                "15 the last failure counts",
-                |o| {
-                    o.attempts = 2;
-                    o.accept = vec!["1".into()];
-                    o.max_digits = 1
-                },
-                "",
-                "p 2 p +5000",
-                "play-first play-nomatch no-input",
-            ),
-            (
-                "15 no-match last",
-                |o| {
-                    o.attempts = 2;
-                    o.accept = vec!["1".into()];
-                    o.max_digits = 1
-                },
-                "",
-                "p +5000 p 2",
-                "play-first play-noinput no-match(2)",
-            ),
-            (
-                "14 keys typed ahead answer the next attempt",
-                |o| {
-                    o.attempts = 2;
-                    o.accept = vec!["1".into()];
-                    o.max_digits = 1
-                },
-                "21",
-                "",
-                "digits(1)",
-            ),
-            (
-                "no prompt at all",
-                |o| o.prompt.clear(),
-                "",
-                "+5000",
-                "no-input",
-            ),
-            (
-                "a key that never comes up",
-                |_| {},
-                "",
-                "v +20000",
-                "play-first stop no-input",
-            ),
+            ("6 terminator alone, nothing required", |o| o.min_digits = 0, "", "p #", "play-first digits()"),
+            ("7 too short", |o| o.min_digits = 3, "", "p 12#", "play-first no-match(12)"),
+            ("7 terminator alone", |_| {}, "", "p #", "play-first no-input"),
+            ("8 timers", |_| {}, "", "p +4999 1 +1999 2 +1999 3#", "play-first digits(123)"),
+            ("8 a long press holds the timers", |_| {}, "", "p 1 v +5000 2 #", "play-first digits(12)"),
+            ("9 full", |_| {}, "", "p 12345", "play-first digits(1234) left(5)"),
+            ("11 enough", |_| {}, "", "p 12 +2000", "play-first digits(12)"),
+            ("11 too few", |o| o.min_digits = 3, "", "p 12 +2000", "play-first no-match(12)"),
+            ("12 accepted", |o| o.accept = vec!["12".into(), "9x".into()], "", "p 95#", "play-first digits(95)"),
+            ("13 not accepted", |o| o.accept = vec!["12".into()], "", "p 13#", "play-first no-match(13)"),
+            ("14 again, then right", |o| { o.attempts = 3; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p +5000 p 2 p 1",
+                "play-first play-noinput play-nomatch digits(1)"),
+            ("15 the last failure counts", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p 2 p +5000",
+                "play-first play-nomatch no-input"),
+            ("15 no-match last", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p +5000 p 2",
+                "play-first play-noinput no-match(2)"),
+            ("14 keys typed ahead answer the next attempt", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "21", "",
+                "digits(1)"),
+            ("no prompt at all", |o| o.prompt.clear(), "", "+5000", "no-input"),
+            ("a key that never comes up", |_| {}, "", "v +20000", "play-first stop no-input"),
         ];
         for (name, change, ahead, script, expected) in rows {
             let mut options = options();
