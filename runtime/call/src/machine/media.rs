@@ -67,7 +67,7 @@ impl Machine {
         self.doing = Some(Doing::Playing {
             id,
             interrupt_keys,
-            stopped: false,
+            cut: None,
         });
     }
 

@@ -144,7 +144,7 @@ enum Doing {
     Playing {
         id: u64,
         interrupt_keys: String,
-        stopped: bool,
+        cut: Option<Cut>,
     },
     Gathering {
         gather: Box<Gather>,
@@ -163,6 +163,14 @@ enum Doing {
         id: String,
         then: Then,
     },
+}
+
+/// A prompt was cut short by a key that is still down.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    key: char,
+    /// The key counts as let go then.
+    deadline: Duration,
 }
 
 /// What becomes of a recording when its file is complete.
@@ -272,10 +280,8 @@ impl Machine {
             Doing::Answering { deadline, .. } => *deadline,
             Doing::Gathering { gather, .. } => gather.deadline(),
             Doing::Waiting { deadline } => Some(*deadline),
-            Doing::Playing { .. }
-            | Doing::Recording(_)
-            | Doing::Sending { .. }
-            | Doing::Finishing { .. } => None,
+            Doing::Playing { cut, .. } => cut.map(|cut| cut.deadline),
+            Doing::Recording(_) | Doing::Sending { .. } | Doing::Finishing { .. } => None,
         }
     }
 

@@ -516,3 +516,23 @@ fn a_call_is_not_answered_for_what_needs_no_media() {
         assert_eq!(actions(&mut machine), Vec::<String>::new(), "{name}");
     }
 }
+
+#[test]
+fn a_key_that_never_comes_up_does_not_hold_a_prompt_for_ever() {
+    let mut machine = up();
+    machine.begin(
+        Verb::Play {
+            prompt: prompt(),
+            interrupt_keys: "1".into(),
+        },
+        at(0),
+    );
+    machine.key_down('1', at(100));
+    machine.play_finished(1, 100, Heard::Stopped, at(120));
+    assert_eq!(machine.deadline(), Some(at(20_100)));
+    machine.timeout(at(20_100));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted('1'))))
+    );
+}

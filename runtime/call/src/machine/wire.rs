@@ -7,9 +7,10 @@ use vireo_host::Reply;
 use vireo_host::contract::{Error, Event, PlayEnd};
 
 use super::{
-    Action, CallRecording, Doing, EVENTS_KEPT, Heard, Machine, Progress, RecordEnd, RecordSlot,
-    Then,
+    Action, CallRecording, Cut, Doing, EVENTS_KEPT, Heard, Machine, Progress, RecordEnd,
+    RecordSlot, Then,
 };
+use crate::gather::LONGEST_PRESS;
 
 impl Machine {
     /// The ACK has arrived.
@@ -89,10 +90,13 @@ impl Machine {
         match &mut self.doing {
             Some(Doing::Playing {
                 interrupt_keys,
-                stopped,
+                cut,
                 ..
-            }) if interrupt_keys.contains(key) && !*stopped => {
-                *stopped = true;
+            }) if interrupt_keys.contains(key) && cut.is_none() => {
+                *cut = Some(Cut {
+                    key,
+                    deadline: now + LONGEST_PRESS,
+                });
                 self.actions.push_back(Action::StopPlaying);
             }
             Some(Doing::Gathering { gather, .. }) => {
@@ -126,16 +130,16 @@ impl Machine {
         match &mut self.doing {
             Some(Doing::Playing {
                 interrupt_keys,
-                stopped,
+                cut,
                 ..
             }) => {
-                let cut = interrupt_keys.contains(key);
-                let stop_now = cut && !*stopped;
+                let interrupts = interrupt_keys.contains(key);
+                let stop_now = interrupts && cut.is_none();
                 self.keys.push(key);
                 if stop_now {
                     self.actions.push_back(Action::StopPlaying);
                 }
-                if cut {
+                if interrupts {
                     self.doing = None;
                     self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted(key))));
                 }
@@ -188,9 +192,9 @@ impl Machine {
         match &mut self.doing {
             Some(Doing::Playing {
                 id: playing,
-                stopped,
+                cut: None,
                 ..
-            }) if *playing == id && !*stopped => {
+            }) if *playing == id => {
                 self.doing = None;
                 self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Finished)));
             }
@@ -266,6 +270,11 @@ impl Machine {
             Some(Doing::Waiting { deadline }) if *deadline <= now => {
                 self.doing = None;
                 self.answer = Some(Ok(Reply::Event(Event::Timeout)));
+            }
+            Some(Doing::Playing { cut: Some(cut), .. }) if cut.deadline <= now => {
+                let key = cut.key;
+                self.doing = None;
+                self.answer = Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted(key))));
             }
             Some(Doing::Gathering { gather, .. }) => {
                 let step = gather.timeout(&mut self.keys, now);
