@@ -67,13 +67,54 @@ impl fmt::Display for Line {
 /// The journal as lines, in the order of time.
 #[must_use]
 pub fn lines(entries: &[Entry], detail: Detail) -> Vec<Line> {
-    let mut lines: Vec<Line> = entries
+    let mut lines: Vec<(Line, Place)> = entries
         .iter()
-        .filter_map(|entry| line(entry, detail))
+        .filter_map(|entry| Some((line(entry, detail)?, place(entry))))
         .collect();
-    // A verb stands at the time when it was asked for, and is written when it is answered.
-    lines.sort_by_key(|line| line.at_ms);
-    lines
+    // A verb stands at the time when it was asked for, and is written when it is answered. The
+    // record closes the story, whatever the media engine still tells meanwhile.
+    lines.sort_by_key(|(line, place)| (*place == Place::Last, line.at_ms));
+    let mut told = 0;
+    for verb in 0..lines.len() {
+        if lines[verb].1 != Place::Cause {
+            continue;
+        }
+        let effects = lines[told..verb]
+            .iter()
+            .rev()
+            .take_while(|(line, place)| {
+                *place == Place::Effect && line.at_ms == lines[verb].0.at_ms
+            })
+            .count();
+        lines[verb - effects..=verb].rotate_right(1);
+        told = verb + 1;
+    }
+    lines.into_iter().map(|(line, _)| line).collect()
+}
+
+/// Where a line stands among those of the same millisecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// A verb; what it did at once is in the journal before it, and is told after it.
+    Cause,
+    /// What a verb did.
+    Effect,
+    /// The end.
+    Last,
+    /// Where the journal has it.
+    AsWritten,
+}
+
+fn place(entry: &Entry) -> Place {
+    match &entry.kind {
+        Kind::Verb { .. } => Place::Cause,
+        Kind::Event { name, .. } => match name.as_str() {
+            "media" | "provisional" | "answer" | "rejected" | "bye-sent" => Place::Effect,
+            "cdr" => Place::Last,
+            _ => Place::AsWritten,
+        },
+        _ => Place::AsWritten,
+    }
 }
 
 fn line(entry: &Entry, detail: Detail) -> Option<Line> {
@@ -129,10 +170,26 @@ fn line(entry: &Entry, detail: Detail) -> Option<Line> {
 fn verb(name: &str, request: &Value, reply: &Value) -> String {
     let short = name.split_once('.').map_or(name, |(_, function)| function);
     let asked = match name {
-        "media.play" | "media.start-playing" | "media.gather" | "media.record" => {
+        "media.play" | "media.gather" | "media.record" => {
             join([short, &prompt(&request["prompt"])])
         }
+        "media.start-playing" => {
+            let again = match request["repeat"].as_bool() {
+                Some(true) => ", again and again",
+                _ => "",
+            };
+            format!("{short} {}{again}", prompt(&request["prompt"]))
+        }
         "media.send-digits" => join([short, text(&request["digits"])]),
+        "media.discard-recording" => join([short, text(&request["id"])]),
+        "call.header" => join([short, text(&request["name"])]),
+        "call.wait" => match request["timeout_ms"].as_u64() {
+            Some(ms) => format!("wait, {} at most", seconds(ms)),
+            None => short.to_owned(),
+        },
+        "settings.get" => join(["setting", text(&request["key"])]),
+        "settings.secret" => join(["secret", text(&request["name"])]),
+        "clock.local" => join(["local time", text(&request["zone"])]),
         "call.reject" => join([short, &variant(&request["why"]).0]),
         "log.write" => format!(
             "log {}: {}",
@@ -196,6 +253,17 @@ fn outcome(reply: &Value) -> String {
             |shown| format!("\"{}\"", text(shown)),
         ),
         "info" => String::new(),
+        "values" | "keys" => {
+            let all: Vec<&str> = value.as_array().into_iter().flatten().map(text).collect();
+            if all.is_empty() {
+                "none".to_owned()
+            } else {
+                all.join(", ")
+            }
+        }
+        "text" if value.is_null() => "absent".to_owned(),
+        "swapped" if *value == Value::Bool(false) => "not swapped, it has another value".to_owned(),
+        "swapped" => "swapped".to_owned(),
         _ => match value {
             Value::Null => kind,
             Value::String(value) => value.clone(),
@@ -273,14 +341,16 @@ fn event(name: &str, detail: &Value) -> (Who, String) {
                 short_digest(&of("version"))
             ),
         ),
-        "provisional" => (
-            Who::Server,
-            format!("{} {}", detail["status"], phrase(&detail["status"])),
-        ),
+        "provisional" => (Who::Server, response(&detail["status"])),
         "answer" => (Who::Server, "200 OK".to_owned()),
-        "rejected" => (
+        "rejected" => (Who::Server, response(&detail["status"]) + &reason),
+        "media-refused" => (Who::Server, format!("the offer is refused{reason}")),
+        "reinvite-refused" => (
             Who::Server,
-            format!("{} {}", detail["status"], phrase(&detail["status"])),
+            format!(
+                "the re-INVITE is refused: {}{reason}; the call goes on as it was",
+                response(&detail["status"])
+            ),
         ),
         "media" => (
             Who::Server,
@@ -309,9 +379,9 @@ fn event(name: &str, detail: &Value) -> (Who, String) {
         "operator-hangup" => (Who::Server, "an operator ends the call".to_owned()),
         "max-call" => (
             Who::Server,
-            format!("the longest call, {} s, is over", detail["limit_s"]),
+            format!("a call may last {} s at most, and has", detail["limit_s"]),
         ),
-        "apology" => (Who::Server, format!("apology {}", of("prompt"))),
+        "apology" => (Who::Server, format!("apology {} was played", of("prompt"))),
         "fallback" => (
             Who::Server,
             format!(
@@ -324,12 +394,13 @@ fn event(name: &str, detail: &Value) -> (Who, String) {
         "flow-ended" => (
             Who::Server,
             format!(
-                "flow {}, {} host calls, {} us CPU",
-                of("outcome"),
+                "flow ended: {}; {} host calls, {:.1} ms of CPU",
+                kind(text(&detail["outcome"])),
                 detail["host_calls"],
-                detail["cpu_us"]
+                detail["cpu_us"].as_f64().unwrap_or_default() / 1000.0
             ),
         ),
+        "cdr" => (Who::Server, record(detail)),
         _ => (Who::Server, join([name, &arguments(detail)])),
     }
 }
@@ -345,23 +416,57 @@ fn recorded(detail: &Value) -> String {
     }
 }
 
+/// "record: completed, ended by flow, 45.0 s talked"
+fn record(detail: &Value) -> String {
+    let talked = match detail["talk_ms"].as_u64() {
+        None | Some(0) => String::new(),
+        Some(ms) => format!(", {} talked", seconds(ms)),
+    };
+    format!(
+        "record: {}, ended by {}{talked}",
+        text(&detail["outcome"]).replace('-', " "),
+        text(&detail["ended_by"]).replace('-', " ")
+    )
+}
+
+/// Why a flow failed, and the way to it through its functions, the innermost first.
 fn failed(detail: &Value) -> String {
+    let why = text(&detail["why"]);
     let frames: Vec<&str> = detail["backtrace"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let at = if frames.is_empty() {
+    // The reason names the flow's own innermost function; what lies above it is the language's
+    // machinery of panics and allocation.
+    let own = frames
+        .iter()
+        .position(|frame| why.ends_with(&format!("(in {frame})")))
+        .unwrap_or(0);
+    let path: Vec<String> = frames[own..]
+        .chunk_by(|one, next| one == next)
+        .map(|same| match same {
+            [once] => (*once).to_owned(),
+            [frame, ..] => format!("{frame} ({} times)", same.len()),
+            [] => String::new(),
+        })
+        .collect();
+    let at = if path.is_empty() {
         String::new()
     } else {
-        format!("; in {}", frames.join(" < "))
+        format!("; by way of {}", path.join(" < "))
     };
     format!(
         "flow {} failed: {}{at}",
         text(&detail["flow"]),
-        text(&detail["why"])
+        why.strip_prefix("failed: ").unwrap_or(why)
     )
+}
+
+/// An outcome without its details: "panic: the menu has no entry" is a "panic".
+fn kind(outcome: &str) -> &str {
+    outcome.split_once(": ").map_or(outcome, |(kind, _)| kind)
 }
 
 fn shown_caller(caller: &Value) -> &str {
@@ -369,6 +474,11 @@ fn shown_caller(caller: &Value) -> &str {
         "" => "a withheld number",
         caller => caller,
     }
+}
+
+/// "486 Busy Here"
+fn response(status: &Value) -> String {
+    format!("{status} {}", phrase(status)).trim_end().to_owned()
 }
 
 /// The reason phrase of the SIP responses that calls end with (RFC 3261, 21).
@@ -382,6 +492,7 @@ fn phrase(status: &Value) -> &'static str {
         Some(486) => "Busy Here",
         Some(487) => "Request Terminated",
         Some(488) => "Not Acceptable Here",
+        Some(491) => "Request Pending",
         Some(500) => "Server Internal Error",
         Some(503) => "Service Unavailable",
         Some(603) => "Decline",
@@ -572,10 +683,112 @@ mod tests {
                 "    +4.400  flow    record: message m1 of 4.2 s, ended by terminator, 5.0 s",
                 "    +9.500  flow    play x: not found: there is no prompt \"x\"",
                 "    +9.600  caller  BYE",
-                "    +9.600  flow    wait {\"timeout_ms\":1000}: hung up",
+                "    +9.600  flow    wait, 1.0 s at most: hung up",
             ]
         );
         assert_eq!(shown(&entries, Detail::Everything).len(), entries.len());
+    }
+
+    #[test]
+    fn every_event_reads_as_a_sentence() {
+        let why = "panic: no entry (in ivr::menu)";
+        for (name, detail, expected) in [
+            (
+                "cdr",
+                json!({ "outcome": "completed", "ended_by": "flow", "talk_ms": 45_049 }),
+                "record: completed, ended by flow, 45.0 s talked",
+            ),
+            (
+                "cdr",
+                json!({ "outcome": "abandoned-before-answer", "ended_by": "caller", "talk_ms": 0 }),
+                "record: abandoned before answer, ended by caller",
+            ),
+            (
+                "flow-failed",
+                json!({ "flow": "ivr", "why": why, "backtrace": ["std::panic", "ivr::menu", "ivr::menu", "run"] }),
+                "flow ivr failed: panic: no entry (in ivr::menu); by way of ivr::menu (2 times) < run",
+            ),
+            (
+                "flow-failed",
+                json!({ "flow": "ivr", "why": "failed: no timetable", "backtrace": [] }),
+                "flow ivr failed: no timetable",
+            ),
+            (
+                "flow-ended",
+                json!({ "outcome": why, "host_calls": 3, "cpu_us": 2198 }),
+                "flow ended: panic; 3 host calls, 2.2 ms of CPU",
+            ),
+            (
+                "fallback",
+                json!({ "flow": "hello", "version": "0123456789abcdef" }),
+                "fallback flow hello, version 0123456789ab",
+            ),
+            ("held", json!({}), "puts the call on hold"),
+            (
+                "cancel",
+                json!({ "reason": "SIP;cause=200" }),
+                "CANCEL, SIP;cause=200",
+            ),
+            ("rejected", json!({ "status": 486 }), "486 Busy Here"),
+            ("rejected", json!({ "status": 499 }), "499"),
+            (
+                "reinvite-refused",
+                json!({ "status": 488, "reason": "no codec" }),
+                "the re-INVITE is refused: 488 Not Acceptable Here, no codec; the call goes on as it was",
+            ),
+            (
+                "media-refused",
+                json!({ "reason": "no codec" }),
+                "the offer is refused, no codec",
+            ),
+            (
+                "no-media",
+                json!({ "for_ms": 60_000 }),
+                "no audio from the caller for 60.0 s",
+            ),
+            (
+                "max-call",
+                json!({ "limit_s": 7200 }),
+                "a call may last 7200 s at most, and has",
+            ),
+        ] {
+            let entry = Entry::event(0, 0, name, Json::from(detail));
+            let lines = lines(&[entry], Detail::Everything);
+            assert_eq!(lines[0].text, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_verb_stands_before_what_it_did_and_the_record_at_the_end() {
+        let event = |seq, at_ms, name| Entry::event(seq, at_ms, name, Json::from(json!({})));
+        let verb = |seq, at_ms, name| verb(seq, at_ms, name, json!({}), json!({ "Ok": "done" }));
+        let entries = [
+            event(0, 0, "ack"),
+            event(1, 0, "provisional"),
+            verb(2, 0, "call.ring"),
+            event(3, 0, "media"),
+            event(4, 0, "answer"),
+            verb(5, 0, "call.answer"),
+            event(6, 1, "answer"),
+            verb(7, 2, "call.answer"),
+            event(8, 3, "cdr"),
+            event(9, 4, "heard"),
+        ];
+        let texts: Vec<String> = lines(&entries, Detail::Everything)
+            .into_iter()
+            .map(|line| line.text)
+            .collect();
+        let first: Vec<&str> = texts
+            .iter()
+            .filter_map(|text| text.split([' ', ',', ':']).next())
+            .collect();
+        assert_eq!(
+            first,
+            [
+                "ACK", "ring", "null", "answer", "audio", "200", "200", "answer", "prompt",
+                "record"
+            ]
+        );
     }
 
     #[test]
