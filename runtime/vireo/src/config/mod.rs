@@ -76,8 +76,14 @@ impl Config {
         }
     }
 
-    /// Makes every relative path relative to `base`.
+    /// Makes every relative path relative to `base`, which becomes absolute where it exists: the
+    /// paths of recordings stand in CDRs, which are read elsewhere.
     fn resolve(&mut self, base: &Path) {
+        let base = match base.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => base,
+        };
+        let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
         let admin_socket = match &mut self.admin.listen {
             AdminListen::Unix(path) => Some(path),
             AdminListen::Tcp(_) => None,
@@ -99,7 +105,7 @@ impl Config {
         .chain(self.admin.token_file.as_mut())
         .chain(admin_socket)
         .chain(secret_files)
-        .for_each(|path| *path = base.join(&*path));
+        .for_each(|path| *path = below(&base, path));
     }
 
     /// The file of the admin token.
@@ -125,6 +131,16 @@ impl Config {
     pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
         toml::to_string(self)
     }
+}
+
+/// `path` as seen from `base`. Each ".." that `path` begins with is taken out; `base` has no
+/// symbolic links, so that this names the same file.
+fn below(base: &Path, path: &Path) -> PathBuf {
+    let (mut base, mut path) = (base, path);
+    while let (Ok(rest), Some(parent)) = (path.strip_prefix(".."), base.parent()) {
+        (base, path) = (parent, rest);
+    }
+    base.join(path)
 }
 
 fn read(file: &Path) -> Result<String, ConfigError> {

@@ -120,6 +120,19 @@ fn paths_are_relative_to_the_file() {
 }
 
 #[test]
+fn paths_that_leave_the_directory_are_shown_without_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("etc");
+    fs::create_dir_all(inner.join("prompts")).unwrap();
+    let text = "[recordings]\ndirectory = \"../rec/../calls\"\n";
+    let config = Config::parse(&inner.join("vireo.toml"), text).unwrap();
+    assert_eq!(
+        config.recordings.directory,
+        directory.path().join("rec/../calls")
+    );
+}
+
+#[test]
 fn what_is_printed_is_read_again() {
     let config = parse(WHOLE).unwrap();
     let printed = config.to_toml().unwrap();
