@@ -172,8 +172,7 @@ fn check_header(wasm: &[u8]) -> Result<(), ComponentError> {
     let text = match wasm {
         [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            "this is a core WebAssembly module, not a component: build Rust flows with \
-             scripts/build-flow.sh, or turn it into a component with `wasm-tools component new`"
+            "this is a core WebAssembly module, not a component"
         }
         [0, b'a', b's', b'm', ..] => "this is WebAssembly of a version that is not known here",
         [] => "the file is empty",

@@ -31,7 +31,10 @@ pub(crate) fn problems(error: ComponentError) -> Vec<ComponentProblem> {
         ComponentError::Problems(problems) => problems.into_iter().map(problem).collect(),
         other => vec![ComponentProblem {
             what: other.to_string(),
-            advice: "build it with scripts/build-flow.sh".to_owned(),
+            advice:
+                "build Rust flows with scripts/build-flow.sh; `wasm-tools component new` makes \
+                     a component of a core module"
+                    .to_owned(),
         }],
     }
 }
@@ -105,17 +108,20 @@ fn missing_grants(
         return Ok(Vec::new());
     };
     let missing = version.check_grants(&serve::grants(flow, settings));
-    Ok(missing.into_iter().map(missing_grant).collect())
+    let missing = missing.into_iter().map(|grant| missing_grant(flow, grant));
+    Ok(missing.collect())
 }
 
-/// A grant that a flow lacks, as a problem of the component.
-pub(crate) fn missing_grant(grant: vireo_host::MissingGrant) -> ComponentProblem {
+/// A grant that `flow` lacks, as a problem of the component.
+pub(crate) fn missing_grant(flow: &str, grant: vireo_host::MissingGrant) -> ComponentProblem {
     ComponentProblem {
         what: format!(
             "it uses {}, and the flow is not granted {}",
             grant.needed_by, grant.grant
         ),
-        advice: grant.advice,
+        advice: grant
+            .advice
+            .replace("[flows.NAME.", &format!("[flows.{flow}.")),
     }
 }
 
@@ -138,10 +144,10 @@ fn show(report: &InspectionReport, output: &Output) {
         }
     ));
     for import in &report.imports {
-        output.line(&format!(
-            "imports   {}: {}",
-            import.interface,
-            import.functions.join(", ")
-        ));
+        let functions = match import.functions.as_slice() {
+            [] => "types only".to_owned(),
+            functions => functions.join(", "),
+        };
+        output.line(&format!("imports   {}: {functions}", import.interface));
     }
 }

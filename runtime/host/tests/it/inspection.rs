@@ -66,7 +66,7 @@ fn what_is_no_component_is_refused_in_words() {
         (b"#!/bin/sh", "this is not WebAssembly"),
         (
             b"\0asm\x01\0\0\0",
-            "a core WebAssembly module, not a component: build Rust flows with",
+            "a core WebAssembly module, not a component",
         ),
         (b"\0asm\x63\0\0\0", "a version that is not known"),
         (b"\0as", "this is not WebAssembly"),

@@ -279,7 +279,7 @@ pub fn show_timeline(entries: &[Entry], all: bool, output: &Output) {
         Detail::Story
     };
     if entries.is_empty() {
-        output.line("its journal is empty, or its retention time is over");
+        output.line("no journal: the call reached no flow, or its retention time is over");
     }
     for line in timeline::lines(entries, detail) {
         output.line(&line.to_string());

@@ -79,6 +79,9 @@ impl ClientError {
                 &["name the server's configuration (--config FILE), or set VIREO_TOKEN"]
             }
             ClientError::NotUnderstood { .. } => &["compare `vireo --version` with the server's"],
+            ClientError::Refused(problem) if problem.code == Code::Unauthorised.name() => &[
+                "the token is taken from VIREO_TOKEN, or else from the token file of --config: are they this server's?",
+            ],
             ClientError::Refused(_) => &[],
         };
         advice.iter().map(ToString::to_string).collect()

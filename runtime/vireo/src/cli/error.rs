@@ -164,9 +164,11 @@ impl From<Problem> for CliError {
 
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
+        let advice = error.advice();
         match error {
-            ClientError::Refused(problem) => (*problem).into(),
-            other => CliError::new(other.code(), other.to_string()).details(other.advice()),
+            ClientError::Refused(problem) if advice.is_empty() => (*problem).into(),
+            ClientError::Refused(problem) => CliError::from(*problem).details(advice),
+            other => CliError::new(other.code(), other.to_string()).details(advice),
         }
     }
 }

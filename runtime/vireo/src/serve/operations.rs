@@ -196,7 +196,11 @@ impl LiveOperations {
             _ => (None, None, None),
         };
         Ok(RouteExplanation {
-            at: question.at.to_zoned(settings.time_zone.clone()).to_string(),
+            at: question
+                .at
+                .to_zoned(settings.time_zone.clone())
+                .strftime("%Y-%m-%dT%H:%M:%S%:z[%Q]")
+                .to_string(),
             route: decision.route_name().map(ToOwned::to_owned),
             steps: steps.collect(),
             trunk,
@@ -265,8 +269,10 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
 fn deploy_error(error: DeployError) -> OperationError {
     match error {
         DeployError::Component(error) => OperationError::ComponentRefused(check::problems(error)),
-        DeployError::Grants { missing, .. } => OperationError::ComponentRefused(
-            missing.into_iter().map(check::missing_grant).collect(),
+        DeployError::Grants { flow, missing } => OperationError::ComponentRefused(
+            (missing.into_iter())
+                .map(|grant| check::missing_grant(&flow, grant))
+                .collect(),
         ),
         DeployError::UnknownFlow(flow) => OperationError::FlowUnknown(flow),
         DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => {
