@@ -6,7 +6,7 @@ mod ports;
 mod shard;
 mod wheel;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -81,6 +81,14 @@ pub enum EngineError {
         /// Threads asked for.
         threads: usize,
     },
+    /// No socket can have the address.
+    #[error("RTP cannot be sent from {address}: {source}; it must be an address of this machine")]
+    Address {
+        /// The address of the configuration.
+        address: IpAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a media thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -146,6 +154,9 @@ impl Engine {
                 threads,
             });
         }
+        // Better now than at each call.
+        let address = config.address;
+        UdpSocket::bind((address, 0)).map_err(|source| EngineError::Address { address, source })?;
         let pairs: usize = shares.iter().map(Vec::len).sum();
         let mut engine = Engine {
             links: Vec::with_capacity(threads),

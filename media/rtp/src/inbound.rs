@@ -340,14 +340,12 @@ impl Inbound {
         if let Some(heard) = self.digits.tick(now) {
             self.heard(heard, now, emit);
         }
-        if !config.direction.receives() {
+        let timeout = (config.no_media_timeout_ms).filter(|_| config.direction.receives());
+        let Some(timeout) = timeout else {
             self.waiting_since = None;
             return;
-        }
-        let since = *self.waiting_since.get_or_insert(now);
-        let Some(timeout) = config.no_media_timeout_ms else {
-            return;
         };
+        let since = *self.waiting_since.get_or_insert(now);
         let silent = now.since(self.last_packet.map_or(since, |last| last.max(since)));
         if !self.no_media && millis(silent) >= timeout {
             self.no_media = true;

@@ -176,6 +176,21 @@ fn a_peer_that_never_sends_is_reported_and_a_held_one_is_not() {
 }
 
 #[test]
+fn time_during_which_nobody_waited_does_not_count() {
+    let waiting = |no_media_timeout_ms| StreamConfig {
+        no_media_timeout_ms,
+        ..config()
+    };
+    let mut line = Line::new(waiting(None));
+    line.run(1000);
+    line.state.configure(waiting(Some(500)));
+    line.run(400);
+    assert_eq!(line.seen(), []);
+    line.run(200);
+    assert_eq!(line.seen(), [MediaEvent::NoMedia { for_ms: 500 }]);
+}
+
+#[test]
 fn our_own_packets_coming_back_are_a_source_like_any_other() {
     // Echo servers (SIPp's rtp_echo) send back what they get, our SSRC included.
     let mut line = Line::new(config());
