@@ -15,7 +15,7 @@ use vireo_sip::offer_answer::{Capabilities, Negotiation};
 use vireo_sip::stack::IncomingCall;
 use vireo_store::cdr::{self, Cdr, OpenCall, RecordingKind, RecordingRef};
 
-use crate::actor::{Actor, Closed, Parts, RecordingFile, apologise};
+use crate::actor::{Actor, Closed, Ending, Parts, RecordingFile, apologise};
 use crate::live::LiveCall;
 use crate::route::{Action, Query};
 use crate::services::unix_ms;
@@ -309,7 +309,11 @@ async fn run_flows(
 ) -> (Actor, Option<String>) {
     let (mut actor, outcome) = run_flow(settings, &flow, &version, actor).await;
     let mut failure = None;
-    if !outcome.is_normal() {
+    if let (Outcome::NotStarted(why), false) = (&outcome, actor.is_up()) {
+        tracing::error!(flow, why, "no room for a flow");
+        let rejection = Refused::no_room(why.clone()).rejection;
+        actor.refuse(*rejection, why);
+    } else if !outcome.is_normal() {
         failure = Some(outcome.to_string());
         report_failure(&mut actor, &flow, version.digest(), &outcome);
         if let (false, Some(apology)) = (actor.is_over(), &settings.apology) {
@@ -402,41 +406,55 @@ async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure
     let started_ms = open.received_ms;
     let wall = |since: Duration| started_ms + u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     open.answered_ms = closed.answered.map(wall);
-    let (outcome, ended_by) = outcome(&closed, failure.is_some());
-    let mut cdr = Cdr::new(open, wall(closed.ended), outcome);
-    cdr.ended_by = ended_by;
+    let verdict = verdict(
+        closed.wire_end.as_ref().map(|end| end.by),
+        closed.answered.is_some(),
+        closed.ending.as_ref(),
+        failure.is_some(),
+    );
+    let mut cdr = Cdr::new(open, wall(closed.ended), verdict.0);
+    cdr.ended_by = verdict.1;
     cdr.sip_status = closed.final_status;
-    cdr.reason = failure.or_else(|| closed.wire_end.as_ref().and_then(|end| end.reason.clone()));
+    let why = closed.ending.and_then(|ending| ending.why);
+    let of_the_peer = closed.wire_end.and_then(|end| end.reason);
+    cdr.reason = failure.or(why).or(of_the_peer);
     cdr.digits = closed.keys;
     cdr.recordings = closed.files.iter().map(recording_ref).collect();
     cdr.media = closed.stats.as_deref().map(stats::media);
-    let ended = closed.ended;
     closed.journal.event(
-        ended,
+        closed.started.elapsed(),
         "cdr",
         json!({ "outcome": cdr.outcome, "ended_by": cdr.ended_by, "talk_ms": cdr.durations().talk_ms }),
     );
     write(shared, cdr).await;
-    drop(closed);
+    // Until here the call is live.
+    drop(closed.registration);
 }
 
-fn outcome(closed: &Closed, failed: bool) -> (cdr::Outcome, cdr::EndedBy) {
+/// How a call ended and who ended it, by what happened on the wire and why we did what we did.
+fn verdict(
+    wire: Option<EndedBy>,
+    answered: bool,
+    ending: Option<&Ending>,
+    flow_failed: bool,
+) -> (cdr::Outcome, cdr::EndedBy) {
     use cdr::{EndedBy as Who, Outcome as How};
-    let end = closed
-        .wire_end
-        .as_ref()
-        .map(|end| (end.by, closed.ending_note));
-    match end {
-        _ if failed => (How::FailedFlow, Who::Server),
-        Some((EndedBy::NoAck, _)) => (How::NoAck, Who::Server),
-        Some((EndedBy::Peer, _)) if closed.answered.is_none() => {
-            (How::AbandonedBeforeAnswer, Who::Caller)
-        }
-        Some((EndedBy::Peer, _)) => (How::HungUpByCaller, Who::Caller),
-        Some((EndedBy::Local, Some(note))) => note,
-        Some((EndedBy::Local, None)) if closed.answered.is_none() => (How::Rejected, Who::Flow),
-        Some((EndedBy::Local, None)) => (How::Completed, Who::Flow),
-        _ => (How::Other, Who::Unknown),
+    let (how, who) = match (wire, ending) {
+        (Some(EndedBy::NoAck), _) => (How::NoAck, Who::Server),
+        (Some(EndedBy::Peer), _) if answered => (How::HungUpByCaller, Who::Caller),
+        (Some(EndedBy::Peer), _) => (How::AbandonedBeforeAnswer, Who::Caller),
+        (Some(EndedBy::Local), Some(ending)) => (ending.outcome, ending.by),
+        // Whatever a failed flow leaves behind, the server clears away.
+        (Some(EndedBy::Local), None) if flow_failed => (How::FailedFlow, Who::Server),
+        (Some(EndedBy::Local), None) if answered => (How::Completed, Who::Flow),
+        (Some(EndedBy::Local), None) => (How::Rejected, Who::Flow),
+        // The peer vanished.
+        (Some(_), _) => (How::Other, Who::Server),
+        (None, _) => (How::Other, Who::Unknown),
+    };
+    match flow_failed {
+        true => (How::FailedFlow, who),
+        false => (how, who),
     }
 }
 
@@ -463,5 +481,46 @@ async fn write(shared: &Shared, cdr: Cdr) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::error!(call, %error, "a CDR could not be written"),
         Err(_) => tracing::error!(call, "a CDR could not be written: the store is closing"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cdr::{EndedBy as Who, Outcome as How};
+
+    #[test]
+    fn every_way_a_call_can_end() {
+        let ending = |outcome, by| {
+            Some(Ending {
+                outcome,
+                by,
+                why: None,
+            })
+        };
+        let operator = ending(How::Completed, Who::Operator);
+        let shutdown = ending(How::Shutdown, Who::Server);
+        let (peer, local) = (Some(EndedBy::Peer), Some(EndedBy::Local));
+        #[rustfmt::skip]
+        let table = [
+            ("BYE of the caller", peer, true, None, false, (How::HungUpByCaller, Who::Caller)),
+            ("CANCEL", peer, false, None, false, (How::AbandonedBeforeAnswer, Who::Caller)),
+            ("the flow ends", local, true, None, false, (How::Completed, Who::Flow)),
+            ("the flow refuses", local, false, None, false, (How::Rejected, Who::Flow)),
+            ("the operator hangs up", local, true, operator.clone(), false, (How::Completed, Who::Operator)),
+            ("so does the caller, first", peer, true, operator, false, (How::HungUpByCaller, Who::Caller)),
+            ("shutdown", local, true, shutdown, false, (How::Shutdown, Who::Server)),
+            ("no ACK", Some(EndedBy::NoAck), true, None, false, (How::NoAck, Who::Server)),
+            ("the peer vanishes", Some(EndedBy::Transport), true, None, false, (How::Other, Who::Server)),
+            ("the flow fails", local, true, None, true, (How::FailedFlow, Who::Server)),
+            ("the flow fails after the BYE", peer, true, None, true, (How::FailedFlow, Who::Caller)),
+        ];
+        for (name, wire, answered, ending, failed, expected) in table {
+            assert_eq!(
+                verdict(wire, answered, ending.as_ref(), failed),
+                expected,
+                "{name}"
+            );
+        }
     }
 }

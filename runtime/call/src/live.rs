@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
-    /// End it.
+    /// End it, because an operator wants so.
     Hangup,
+    /// End it, because the server ends.
+    Shutdown,
 }
 
 /// A call as `vireo calls` shows it.

@@ -475,7 +475,7 @@ impl Runtime {
             tracing::warn!(calls = left.len(), "hanging up the calls that are left");
         }
         for call in left {
-            self.shared.live.command(&call.call_id, Command::Hangup);
+            self.shared.live.command(&call.call_id, Command::Shutdown);
         }
         wait_until_empty(&self.shared.live, Duration::from_secs(10)).await;
         let this = Arc::clone(&self.shared);

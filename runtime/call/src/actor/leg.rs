@@ -1,6 +1,8 @@
 //! The signalling side of a call: what its leg tells, and what it is told.
 
 use serde_json::json;
+use vireo_sip::endpoint::ReofferOutcome;
+use vireo_sip::offer_answer::Audio;
 
 use super::*;
 
@@ -15,17 +17,21 @@ impl Actor {
                 self.machine.acknowledged(self.now());
             }
             LegEvent::Reoffer { sdp } => self.on_reoffer(sdp.as_deref()),
+            LegEvent::ReofferDone { outcome, sdp } => self.reoffer_done(outcome, sdp.as_deref()),
             LegEvent::Info { content_type, body } => self.on_info(&content_type, &body),
             LegEvent::Cancelled { reason } => {
                 self.note(
                     "cancel",
                     json!({ "reason": reason.as_ref().map(ToString::to_string) }),
                 );
-                self.wire_ended(EndedBy::Peer, reason);
+                // An answer or a refusal of ours that crossed it never left (RFC 3261, 9.2).
+                self.answered = None;
+                self.registration.update(|call| call.answered_at = None);
                 self.final_status = Some(487);
+                self.wire_ended(EndedBy::Peer, reason);
             }
             LegEvent::Ended { by, reason } => {
-                if self.wire_end.is_none() {
+                if by != EndedBy::Local {
                     let name = if by == EndedBy::Peer {
                         "bye-received"
                     } else {
@@ -41,13 +47,43 @@ impl Actor {
         }
     }
 
-    pub(super) fn wire_ended(&mut self, by: EndedBy, reason: Option<Reason>) {
-        if self.wire_end.is_none() {
-            self.wire_end = Some(WireEnd {
-                by,
-                reason: reason.map(|reason| reason.to_string()),
-            });
+    /// The stack has said how the leg ended: that is what happened on the wire, even if we hung up
+    /// at the same time.
+    fn wire_ended(&mut self, by: EndedBy, reason: Option<Reason>) {
+        self.leg_events = Events::Ended;
+        if by != EndedBy::Local {
+            let reason = match (reason, by) {
+                (Some(reason), _) => Some(reason.to_string()),
+                (None, EndedBy::Peer) => None,
+                (None, other) => Some(ended_by(other).to_owned()),
+            };
+            self.wire_end = Some(WireEnd { by, reason });
+        } else if self.wire_end.is_none() {
+            // Not by us, so by the stack itself, which ends its legs when it shuts down.
+            self.ended_by_server(Ending::new(cdr::Outcome::Shutdown, cdr::EndedBy::Server));
         }
+        self.mark_ended();
+        self.machine.ended();
+    }
+
+    fn ended_by_server(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        self.wire_end = Some(WireEnd {
+            by: EndedBy::Local,
+            reason: None,
+        });
+    }
+
+    /// The leg's events ended without a last one: it was ended because nobody read them, or the
+    /// stack is gone.
+    pub(super) fn leg_gone(&mut self) {
+        self.leg_events = Events::Ended;
+        if self.is_over() {
+            return;
+        }
+        self.note("leg-lost", json!({}));
+        let why = "the SIP side of the call was lost";
+        self.ended_by_server(Ending::by_server(cdr::Outcome::Other, why));
         self.mark_ended();
         self.machine.ended();
     }
@@ -69,40 +105,32 @@ impl Actor {
         };
         match accepted {
             Ok(audio) => {
-                self.configure(&audio);
+                self.agreed(&audio);
                 true
             }
             Err(why) => {
                 self.note("media-refused", json!({ "reason": why }));
-                let note = (cdr::Outcome::Rejected, cdr::EndedBy::Server);
-                self.end_call(note, Some(Reason::sip(488, "Not Acceptable Here")));
+                let ending = Ending::by_server(cdr::Outcome::Rejected, why);
+                self.end_call(ending, Some(Reason::sip(488, "Not Acceptable Here")));
                 false
             }
         }
     }
 
     /// A re-INVITE: hold, resume, another address or codec.
-    pub(super) fn on_reoffer(&mut self, sdp: Option<&[u8]>) {
+    fn on_reoffer(&mut self, sdp: Option<&[u8]>) {
+        let before = Box::new(self.negotiation.clone());
         let Some(offer) = sdp else {
             let offer = self.negotiation.offer(Direction::SendRecv);
-            self.sdp_answer = None;
+            self.agreed_before = Some(before);
             self.told(self.leg.accept_offer(offer));
             return;
         };
         match self.negotiation.answer(offer) {
             Ok((answer, audio)) => {
+                self.agreed_before = Some(before);
                 self.told(self.leg.accept_offer(answer));
-                self.configure(&audio);
-                if audio.held != self.held {
-                    self.held = audio.held;
-                    let (name, event) = if audio.held {
-                        ("held", Event::Held)
-                    } else {
-                        ("resumed", Event::Resumed)
-                    };
-                    self.note(name, json!({}));
-                    self.machine.hold(event);
-                }
+                self.agreed(&audio);
             }
             Err(reject) => {
                 self.note(
@@ -111,6 +139,43 @@ impl Actor {
                 );
                 self.told(self.leg.refuse_offer(reject.status));
             }
+        }
+    }
+
+    /// A re-INVITE is over. When it carried no offer, the answer to ours is in its ACK.
+    fn reoffer_done(&mut self, outcome: ReofferOutcome, sdp: Option<&[u8]>) {
+        let Some(before) = self.agreed_before.take() else {
+            return;
+        };
+        if outcome == ReofferOutcome::Acknowledged {
+            if !self.negotiation.is_pending() {
+                return;
+            }
+            let answer = sdp.map(|answer| self.negotiation.accept_answer(answer));
+            let why = match answer {
+                Some(Ok(audio)) => return self.agreed(&audio),
+                Some(Err(reject)) => reject.to_string(),
+                None => "the ACK carries no answer".to_owned(),
+            };
+            self.note("media-refused", json!({ "reason": why }));
+        }
+        // The session stays as it was.
+        self.negotiation = *before;
+        self.configure_current();
+    }
+
+    /// Offer and answer have agreed on this.
+    fn agreed(&mut self, audio: &Audio) {
+        self.configure(audio);
+        if audio.held != self.held {
+            self.held = audio.held;
+            let (name, event) = if audio.held {
+                ("held", Event::Held)
+            } else {
+                ("resumed", Event::Resumed)
+            };
+            self.note(name, json!({}));
+            self.machine.hold(event);
         }
     }
 
@@ -124,16 +189,31 @@ impl Actor {
     }
 
     /// Ends the call for a reason that is not the flow's.
-    pub(super) fn end_call(&mut self, note: (cdr::Outcome, cdr::EndedBy), reason: Option<Reason>) {
+    pub(super) fn end_call(&mut self, mut ending: Ending, reason: Option<Reason>) {
         if self.is_over() {
             return;
         }
-        self.ending_note = Some(note);
-        if self.is_up() {
+        let up = self.is_up();
+        if !up && ending.outcome == cdr::Outcome::Completed {
+            ending.outcome = cdr::Outcome::Rejected;
+        }
+        self.ending = Some(ending);
+        if up {
             self.bye(reason);
         } else {
-            self.reject(480);
+            self.reject(Rejection::new(480));
         }
+        self.machine.ended();
+        self.act();
+    }
+
+    /// Refuses a call that no flow could be started for.
+    pub fn refuse(&mut self, rejection: Rejection, why: &str) {
+        if self.is_over() || self.is_up() {
+            return;
+        }
+        self.ending = Some(Ending::by_server(cdr::Outcome::Rejected, why));
+        self.reject(rejection);
         self.machine.ended();
         self.act();
     }
@@ -151,7 +231,8 @@ impl Actor {
         self.told(self.leg.bye(reason));
     }
 
-    pub(super) fn reject(&mut self, status: u16) {
+    pub(super) fn reject(&mut self, rejection: Rejection) {
+        let status = rejection.status;
         self.note("rejected", json!({ "status": status }));
         self.wire_end = Some(WireEnd {
             by: EndedBy::Local,
@@ -159,7 +240,7 @@ impl Actor {
         });
         self.final_status = Some(status);
         self.mark_ended();
-        self.told(self.leg.reject(Rejection::new(status)));
+        self.told(self.leg.reject(rejection));
     }
 
     pub(super) fn provisional(&mut self, status: u16) {
@@ -190,12 +271,16 @@ impl Actor {
 
     pub(super) fn configure_current(&mut self) {
         if let Some(audio) = self.negotiation.audio().cloned() {
-            self.configure(&audio);
+            self.agreed(&audio);
         }
     }
 
-    pub(super) fn configure(&mut self, audio: &vireo_sip::offer_answer::Audio) {
-        let config = media_map::stream_config(audio, &self.settings.media);
+    pub(super) fn configure(&mut self, audio: &Audio) {
+        let mut config = media_map::stream_config(audio, &self.settings.media);
+        if audio.held || !self.is_up() {
+            // Nothing has to come from a caller who is on hold, or to whom nobody has answered yet.
+            config.no_media_timeout_ms = None;
+        }
         self.note(
             "media",
             json!({

@@ -21,66 +21,58 @@ impl Actor {
                 self.machine.play_finished(id, heard_ms, end, now)
             }
             MediaEvent::DigitsSent { id } => self.machine.digits_sent(id),
-            MediaEvent::RecordFinished {
-                slot,
-                id,
-                duration_ms,
-                end,
-            } => {
-                self.ending.insert(id.clone(), (slot, duration_ms, end));
-                self.recording_done(&id);
+            MediaEvent::RecordFinished { id, end, .. } => {
+                if let Some(done) = self.recordings.ended(&id, end, now) {
+                    self.recording_done(done);
+                }
             }
             MediaEvent::NoMedia { for_ms } => {
-                if self.held {
-                    return;
-                }
                 self.note("no-media", json!({ "for_ms": for_ms }));
-                if self.is_up() {
-                    let note = (cdr::Outcome::MediaTimeout, cdr::EndedBy::Server);
-                    self.end_call(note, Some(Reason::q850(41, "no media")));
-                }
+                let ending = Ending::new(cdr::Outcome::MediaTimeout, cdr::EndedBy::Server);
+                self.end_call(ending, Some(Reason::q850(41, "no media")));
             }
             MediaEvent::Latched { source } => {
                 self.note("media-from", json!({ "source": source.to_string() }))
             }
-            MediaEvent::Closed(stats) => self.stats = Some(stats),
+            MediaEvent::Closed(stats) => {
+                self.stats = Some(stats);
+                self.media_gone();
+            }
             _ => {}
         }
     }
 
-    pub(super) fn on_file(&mut self, file: Finished) {
-        let slot = self
-            .ending
-            .get(&file.id)
-            .map_or(RecordSlot::Call, |(slot, ..)| *slot);
-        self.files.push(RecordingFile {
-            slot,
-            id: file.id.clone(),
-            path: file.path,
-            duration_ms: file.duration_ms,
-            failed: file.failed.map(|why| why.to_string()),
-        });
-        self.recording_done(&file.id);
+    /// The stream has ended. While the call is up that was not our doing: the media thread was so
+    /// far behind that a command was lost, and nobody knows what the caller hears.
+    pub(super) fn media_gone(&mut self) {
+        self.stream_events = Events::Ended;
+        let now = self.now();
+        for done in self.recordings.media_gone(now) {
+            self.recording_done(done);
+        }
+        if !self.is_over() {
+            self.note("media-lost", json!({}));
+            let ending = Ending::by_server(cdr::Outcome::Other, "the media stream was lost");
+            self.end_call(ending, Some(Reason::q850(41, "media lost")));
+        }
     }
 
-    /// A recording is done when the media thread has said why and the file is complete.
-    pub(super) fn recording_done(&mut self, id: &str) {
-        let Some(file) = self.files.iter_mut().find(|file| file.id == id) else {
-            return;
-        };
-        let Some((slot, duration_ms, end)) = self.ending.remove(id) else {
-            return;
-        };
-        file.slot = slot;
-        let end = if file.failed.is_some() {
-            RecordEnd::Failed
-        } else {
-            end
-        };
-        let detail = json!({ "id": id, "path": file.path, "duration_ms": duration_ms, "failed": file.failed });
-        self.note("recorded", detail);
+    pub(super) fn on_file(&mut self, file: Finished) {
+        if let Some(done) = self.recordings.complete(file) {
+            self.recording_done(done);
+        }
+    }
+
+    pub(super) fn recording_done(&mut self, done: Done) {
+        let Done { file, end } = done;
+        self.note(
+            "recorded",
+            json!({
+                "id": file.id, "path": file.path, "duration_ms": file.duration_ms, "failed": file.failed,
+            }),
+        );
         self.machine
-            .record_finished(slot, id.to_owned(), duration_ms, end);
+            .record_finished(file.slot, file.id, file.duration_ms, end);
     }
 
     pub(super) fn act_media(&mut self, action: Action) {
@@ -108,9 +100,10 @@ impl Actor {
                     RecordSlot::Call => Layout::Stereo,
                     RecordSlot::Message => Layout::Mono,
                 };
+                self.recordings.opened(slot, id.clone());
                 let done = self.finished_sender.clone();
                 let spec = TrackSpec {
-                    id,
+                    id: id.clone(),
                     layout,
                     format: self.settings.recordings.format,
                     // The channel holds more than a call has recordings at a time.
@@ -132,6 +125,7 @@ impl Actor {
                             error = why,
                             "a recording could not be opened"
                         );
+                        self.recordings.forget(&id);
                         self.machine.recording_refused(slot, why);
                     }
                 }
@@ -141,7 +135,7 @@ impl Actor {
     }
 
     pub(super) fn discard(&mut self, id: &str) {
-        self.files.retain(|file| file.id != id);
+        self.recordings.forget(id);
         self.played.remove(id);
         if let Err(error) = self.shared.recorder.discard(id) {
             tracing::error!(id, %error, "a discarded recording could not be deleted");

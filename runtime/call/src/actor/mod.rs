@@ -6,10 +6,9 @@
 
 mod leg;
 mod media;
+mod recordings;
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,11 +28,13 @@ use vireo_store::cdr;
 
 use crate::journal::CallJournal;
 use crate::live::{Command, Registration};
-use crate::machine::{Action, Machine, Offer, Progress, RecordEnd, Verb};
+use crate::machine::{Action, Machine, Offer, Progress, Verb};
 use crate::prompts::{self, Lookup, Missing, Played};
 use crate::settings::{FlowSettings, Settings};
 use crate::shared::Shared;
 use crate::{media_map, verbs};
+pub(crate) use recordings::RecordingFile;
+use recordings::{Done, Recordings};
 
 /// How the wire side of a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,14 +43,31 @@ pub(crate) struct WireEnd {
     pub reason: Option<String>,
 }
 
-/// A recording whose file is complete.
-#[derive(Debug, Clone)]
-pub(crate) struct RecordingFile {
-    pub slot: RecordSlot,
-    pub id: String,
-    pub path: PathBuf,
-    pub duration_ms: u32,
-    pub failed: Option<String>,
+/// How the server or an operator ended a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ending {
+    pub outcome: cdr::Outcome,
+    pub by: cdr::EndedBy,
+    /// In words, where the outcome does not say it all.
+    pub why: Option<String>,
+}
+
+impl Ending {
+    fn new(outcome: cdr::Outcome, by: cdr::EndedBy) -> Self {
+        Self {
+            outcome,
+            by,
+            why: None,
+        }
+    }
+
+    /// The server had to, for a reason that only words can tell.
+    fn by_server(outcome: cdr::Outcome, why: impl Into<String>) -> Self {
+        Self {
+            why: Some(why.into()),
+            ..Self::new(outcome, cdr::EndedBy::Server)
+        }
+    }
 }
 
 /// What is needed to make an [`Actor`].
@@ -78,9 +96,16 @@ pub(crate) struct Actor {
     info: Info,
     invite: Box<Incoming>,
     leg: Leg,
+    /// Have the leg's events not come to their end?
+    leg_events: Events,
+    /// None once the call is over: nothing is sent after a BYE.
     stream: Option<Stream>,
     media_events: mpsc::Receiver<MediaEvent>,
+    stream_events: Events,
     negotiation: Negotiation,
+    /// What was agreed on before the re-INVITE under way.
+    agreed_before: Option<Box<Negotiation>>,
+    /// The answer to the offer of the INVITE.
     sdp_answer: Option<Vec<u8>>,
     held: bool,
     machine: Machine,
@@ -92,20 +117,30 @@ pub(crate) struct Actor {
     wire_end: Option<WireEnd>,
     final_status: Option<u16>,
     ended: Option<Duration>,
-    ending_note: Option<(cdr::Outcome, cdr::EndedBy)>,
+    ending: Option<Ending>,
     finished: mpsc::Receiver<Finished>,
     finished_sender: mpsc::Sender<Finished>,
-    ending: HashMap<String, (RecordSlot, u32, RecordEnd)>,
-    files: Vec<RecordingFile>,
+    recordings: Recordings,
     played: Played,
     stats: Option<Box<StreamStats>>,
+}
+
+/// Does a queue of events still have some to come?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Events {
+    Open,
+    Ended,
 }
 
 /// After the call is over a flow may still store and report what it learned, for so long.
 const AFTER_CALL: Duration = Duration::from_secs(60);
 
-/// How long the end of a call waits for the media thread and the recorder to hand in their last.
-const MEDIA_CLOSE: Duration = Duration::from_secs(5);
+/// How long the record of a call waits for SIP stack, media thread and recorder to hand in their
+/// last: longer than a recording waits for its file.
+const CLOSING: Duration = Duration::from_secs(15);
+
+/// An apology must not keep a caller who is on hold.
+const APOLOGY: Duration = Duration::from_secs(60);
 
 impl Actor {
     pub fn new(parts: Parts) -> Self {
@@ -128,9 +163,12 @@ impl Actor {
             info: parts.info,
             invite: parts.invite,
             leg: parts.leg,
+            leg_events: Events::Open,
             stream: Some(parts.stream),
             media_events: parts.media_events,
+            stream_events: Events::Open,
             negotiation: parts.negotiation,
+            agreed_before: None,
             sdp_answer: parts.sdp_answer,
             held: false,
             machine,
@@ -142,11 +180,10 @@ impl Actor {
             wire_end: None,
             final_status: None,
             ended: None,
-            ending_note: None,
+            ending: None,
             finished,
             finished_sender,
-            ending: HashMap::new(),
-            files: Vec::new(),
+            recordings: Recordings::default(),
             played: Played::new(),
             stats: None,
         };
@@ -197,8 +234,13 @@ impl Actor {
     }
 
     async fn perform_live(&mut self, request: &Request) -> Answer {
+        self.catch_up();
+        if let Some(answer) = self.serve_at_once(request) {
+            return answer;
+        }
         if let Some(ended) = self.ended
             && self.now() > ended + AFTER_CALL
+            && *request != Request::Hangup
         {
             return Err(Error::HungUp);
         }
@@ -224,9 +266,6 @@ impl Actor {
 
     /// Services beside the call. The call goes on meanwhile.
     async fn serve(&mut self, request: &Request) -> Answer {
-        if let Some(reply) = self.serve_at_once(request) {
-            return reply;
-        }
         let service = crate::services::perform(
             Arc::clone(&self.shared),
             self.flow.grants.kv.clone().unwrap_or_default(),
@@ -295,12 +334,7 @@ impl Actor {
             .map_or(Codec::Pcmu, |audio| media_map::audio_codec(audio.codec));
         let own_language = self.info.language.clone();
         let (lists, language) = prompts::parts(request, &own_language);
-        let path = |id: &str| {
-            self.files
-                .iter()
-                .find(|file| file.id == id)
-                .map(|file| file.path.clone())
-        };
+        let path = |id: &str| self.recordings.path(id);
         let missing = Missing::of(&self.shared.library, &self.played, &lists, language, path);
         if let Some(missing) = missing {
             let shared = Arc::clone(&self.shared);
@@ -320,36 +354,75 @@ impl Actor {
 
     /// Waits for one thing to happen, and sees to it. Cancel-safe.
     async fn step(&mut self) {
-        let deadline = self.machine.deadline().map(|at| self.started + at);
+        let deadline = [self.machine.deadline(), self.recordings.deadline()];
+        let deadline = deadline.into_iter().flatten().min();
+        let deadline = deadline.map(|at| self.started + at);
         let longest = self.started + self.flow.longest;
         let over = self.is_over();
         tokio::select! {
             biased;
-            Some(event) = self.leg.events().recv() => self.on_leg(event),
-            Some(event) = self.media_events.recv() => self.on_media(event),
+            event = self.leg.events().recv(), if self.leg_events == Events::Open => match event {
+                Some(event) => self.on_leg(event),
+                None => self.leg_gone(),
+            },
+            event = self.media_events.recv(), if self.stream_events == Events::Open => match event {
+                Some(event) => self.on_media(event),
+                None => self.media_gone(),
+            },
             Some(file) = self.finished.recv() => self.on_file(file),
             Some(command) = self.commands.recv() => self.on_command(command),
-            () = sleep_until(deadline) => self.machine.timeout(self.now()),
+            () = sleep_until(deadline) => self.on_time(),
             () = tokio::time::sleep_until(longest), if !over => self.on_max_call(),
         }
         self.act();
+    }
+
+    /// Sees to what has happened already, for a flow that asks much and never waits.
+    fn catch_up(&mut self) {
+        while let Ok(event) = self.leg.events().try_recv() {
+            self.on_leg(event);
+        }
+        while let Ok(event) = self.media_events.try_recv() {
+            self.on_media(event);
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            self.on_command(command);
+        }
+        if !self.is_over() && self.now() >= self.flow.longest {
+            self.on_max_call();
+        }
+        self.act();
+    }
+
+    fn on_time(&mut self) {
+        let now = self.now();
+        self.machine.timeout(now);
+        let recorder = &self.shared.recorder;
+        if let Some(done) = self.recordings.give_up(now, |id| recorder.path(id)) {
+            self.recording_done(done);
+        }
     }
 
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Hangup => {
                 self.note("operator-hangup", json!({}));
-                self.end_call((cdr::Outcome::Completed, cdr::EndedBy::Operator), None);
+                let ending = Ending::new(cdr::Outcome::Completed, cdr::EndedBy::Operator);
+                self.end_call(ending, None);
+            }
+            Command::Shutdown => {
+                self.note("shutdown", json!({}));
+                let ending = Ending::new(cdr::Outcome::Shutdown, cdr::EndedBy::Server);
+                self.end_call(ending, None);
             }
         }
     }
 
     fn on_max_call(&mut self) {
-        self.note(
-            "max-call",
-            json!({ "limit_s": self.flow.longest.as_secs() }),
-        );
-        self.end_call((cdr::Outcome::Completed, cdr::EndedBy::Server), None);
+        let limit_s = self.flow.longest.as_secs();
+        self.note("max-call", json!({ "limit_s": limit_s }));
+        let why = format!("the call reached its limit of {limit_s} s");
+        self.end_call(Ending::by_server(cdr::Outcome::Completed, why), None);
     }
 
     /// Carries out the machine's actions.
@@ -358,29 +431,36 @@ impl Actor {
             match action {
                 Action::Provisional(status) => self.provisional(status),
                 Action::Answer => self.answer(),
-                Action::Reject(status) => self.reject(status),
+                Action::Reject(status) => self.reject(Rejection::new(status)),
                 Action::Bye => self.bye(None),
                 Action::Note { name, detail } => self.note(name, detail),
                 Action::Discard(id) => self.discard(&id),
                 media => self.act_media(media),
             }
         }
-    }
-
-    /// Closes the media side and waits for its last events: the recordings' ends, the statistics.
-    pub async fn close(mut self) -> Closed {
-        if let Some(stream) = self.stream.take() {
+        if self.is_over()
+            && let Some(stream) = self.stream.take()
+        {
+            // The caller's port may be another call's in a moment.
             stream.close();
         }
-        let deadline = Instant::now() + MEDIA_CLOSE;
-        while (self.stats.is_none() || !self.ending.is_empty()) && Instant::now() < deadline {
-            tokio::select! {
-                // Its end is no reason to stop: the last file may be complete only after it.
-                Some(event) = self.media_events.recv() => self.on_media(event),
-                Some(file) = self.finished.recv() => self.on_file(file),
-                () = tokio::time::sleep_until(deadline) => {}
+    }
+
+    /// Waits for the last that the call has to tell: who ended it, the recordings, the statistics.
+    pub async fn close(mut self) -> Closed {
+        let settled = async {
+            while self.leg_events == Events::Open
+                || self.stream_events == Events::Open
+                || !self.recordings.are_settled()
+            {
+                self.step().await;
             }
-            self.act();
+        };
+        if tokio::time::timeout(CLOSING, settled).await.is_err() {
+            tracing::warn!(
+                call = self.info.call_id,
+                "a call's end is not known in full: the record is written without"
+            );
         }
         let now = self.now();
         Closed {
@@ -388,12 +468,13 @@ impl Actor {
             answered: self.answered,
             wire_end: self.wire_end,
             final_status: self.final_status,
-            ending_note: self.ending_note,
+            ending: self.ending,
             keys: self.machine.keys_pressed(),
-            files: self.files,
+            files: self.recordings.into_files(),
             stats: self.stats,
             journal: self.journal,
-            _registration: self.registration,
+            started: self.started,
+            registration: self.registration,
         }
     }
 }
@@ -405,13 +486,15 @@ pub(crate) struct Closed {
     pub wire_end: Option<WireEnd>,
     pub final_status: Option<u16>,
     /// How the server or an operator ended it; none when the flow or the caller did.
-    pub ending_note: Option<(cdr::Outcome, cdr::EndedBy)>,
+    pub ending: Option<Ending>,
     pub keys: u32,
     pub files: Vec<RecordingFile>,
     pub stats: Option<Box<StreamStats>>,
     pub journal: CallJournal,
+    /// When the INVITE came.
+    pub started: Instant,
     /// Held while the call is being written down: until then it is live.
-    _registration: Registration,
+    pub registration: Registration,
 }
 
 /// Who ended a leg, as the timeline says it.
@@ -462,7 +545,10 @@ pub(crate) async fn apologise(actor: &mut Actor, name: &str) {
             interrupt_keys: String::new(),
         },
     };
-    match actor.perform_aside(&play).await {
+    let Ok(played) = tokio::time::timeout(APOLOGY, actor.perform_aside(&play)).await else {
+        return;
+    };
+    match played {
         Ok(_) => actor.note("apology", json!({ "prompt": name })),
         Err(Error::HungUp) => {}
         Err(error) => tracing::error!(
