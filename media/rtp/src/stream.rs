@@ -31,6 +31,12 @@ const OWN_DELAY_MS: f32 = 60.0;
 /// Missed turns that a recording catches up with at once; more are left out of it.
 const MAX_TURNS: u32 = 50;
 
+/// Has the peer put us on hold? It takes nothing from us then, whether or not it sends music
+/// (RFC 3264, 8.4); an old way to say so is an address of zeros.
+fn is_held(config: &StreamConfig) -> bool {
+    !config.direction.sends() || config.remote.is_none()
+}
+
 /// What makes a stream unlike every other; the numbers are random (RFC 3550, 5.1).
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -93,15 +99,12 @@ impl StreamState {
     /// Takes what offer and answer agreed on, also again after a re-negotiation.
     pub fn configure(&mut self, config: StreamConfig) {
         self.inbound.guard.reconfigure(config.latch, config.remote);
-        let receives = config.direction.receives();
-        let received = self
-            .config
-            .as_ref()
-            .map(|before| before.direction.receives());
-        if let (Some(capture), Some(received)) = (&mut self.capture, received)
-            && received != receives
+        let held_before = self.config.as_ref().map(is_held);
+        let held = is_held(&config);
+        if let (Some(capture), Some(held_before)) = (&mut self.capture, held_before)
+            && held_before != held
         {
-            capture.mark(if receives { Mark::Resume } else { Mark::Hold });
+            capture.mark(if held { Mark::Hold } else { Mark::Resume });
         }
         let inband = if self.inbound.sends_events {
             InbandDtmf::Off
@@ -154,6 +157,11 @@ impl StreamState {
         self.capture
             .get_or_insert_with(|| Box::new(Capture::new(jitter)))
             .start(start);
+        if self.config.as_ref().is_some_and(is_held)
+            && let Some(capture) = &mut self.capture
+        {
+            capture.mark(Mark::Hold);
+        }
     }
 
     /// Writes silence instead of what is said, until it is resumed.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use vireo_audio::recorder::{Format, Layout, Recorder, RecorderConfig, Spec, Track};
+use vireo_audio::recorder::{Format, Layout, Mark, Recorder, RecorderConfig, Spec, Track};
 use vireo_audio::{Codec, wav};
 use vireo_rtp::{
     MediaEvent, Play, RecordEnd, RecordLimits, RecordSlot, RecordStart, Repeat, Segment,
@@ -250,6 +250,47 @@ fn a_pause_hides_exactly_what_was_said_in_it() {
     let secret = caller.iter().filter(|s| **s > 15_000).count() / 8;
     assert!(secret <= 20, "{secret} ms of the secret");
     assert!(caller[420 * 8..980 * 8].iter().all(|s| *s == 0));
+}
+
+#[test]
+fn a_hold_is_marked_whether_or_not_the_peer_plays_music() {
+    use vireo_rtp::Direction::{Inactive, RecvOnly, SendRecv};
+    // The directions are ours: a peer that holds with music offers sendonly, so we receive.
+    for hold in [Inactive, RecvOnly] {
+        let studio = Studio::new();
+        let mut line = Line::new(config());
+        let (done, finished) = std::sync::mpsc::channel();
+        let track = studio.recorder.open(Spec {
+            id: "c".into(),
+            layout: Layout::Stereo,
+            format: Format::Pcm16,
+            on_finished: Some(Box::new(move |file| drop(done.send(file)))),
+        });
+        line.state.record(RecordStart {
+            track: track.unwrap(),
+            slot: RecordSlot::Call,
+            limits: RecordLimits::default(),
+        });
+        line.speak(400, |_| 5000);
+        for direction in [hold, SendRecv] {
+            line.state.configure(vireo_rtp::StreamConfig {
+                direction,
+                ..config()
+            });
+            line.speak(400, |_| 5000);
+        }
+        line.state.stop_record(RecordSlot::Call, 0);
+        studio.recorder.shutdown();
+        let marks = finished.recv().unwrap().marks;
+        let marks: Vec<_> = marks.iter().map(|mark| (mark.mark, mark.at_ms)).collect();
+        assert!(
+            matches!(
+                marks[..],
+                [(Mark::Hold, 380..=420), (Mark::Resume, 780..=820)]
+            ),
+            "{hold:?}: {marks:?}"
+        );
+    }
 }
 
 #[test]
