@@ -91,6 +91,9 @@ impl Missing {
     }
 }
 
+/// Tones are computed for each prompt, at 16 KB a second.
+const MOST_TONES_MS: u64 = 60_000;
+
 /// Where prompts are looked up.
 pub(crate) struct Lookup<'a> {
     pub library: &'a Library,
@@ -105,6 +108,15 @@ impl Lookup<'_> {
     /// # Errors
     /// The first part that cannot be played: `not-found`, `invalid` or `failed`.
     pub fn resolve(&self, parts: &[Part]) -> Result<Vec<Segment>, Error> {
+        let tones = parts.iter().map(|part| match part {
+            Part::Tone(tone) => u64::from(tone.duration_ms),
+            _ => 0,
+        });
+        if tones.sum::<u64>() > MOST_TONES_MS {
+            return Err(Error::Invalid(format!(
+                "the tones of a prompt are longer than {MOST_TONES_MS} ms together"
+            )));
+        }
         parts.iter().map(|part| self.segment(part)).collect()
     }
 
@@ -147,5 +159,35 @@ fn prompt_error(error: PromptError) -> Error {
         PromptError::NotFound { .. } => Error::NotFound(text),
         PromptError::Name { .. } | PromptError::Language(_) => Error::Invalid(text),
         _ => Error::Failed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vireo_audio::prompt::LibraryConfig;
+
+    use super::*;
+
+    #[test]
+    fn tones_are_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let library = Library::open(LibraryConfig::new(directory.path())).unwrap();
+        let lookup = Lookup {
+            library: &library,
+            played: &Played::new(),
+            language: "en",
+            codec: Codec::Pcmu,
+        };
+        let tones = |count| {
+            let tone = Tone {
+                frequency: 425,
+                second_frequency: None,
+                duration_ms: 30_000,
+                level_dbm0: -10,
+            };
+            lookup.resolve(&vec![Part::Tone(tone); count])
+        };
+        assert_eq!(tones(2).map(|segments| segments.len()).ok(), Some(2));
+        assert!(matches!(tones(3), Err(Error::Invalid(_))));
     }
 }
