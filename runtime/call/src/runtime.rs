@@ -303,6 +303,8 @@ impl Runtime {
             && before
                 .as_ref()
                 .is_some_and(|before| before.serving.len() == 1)
+            // What could not be put into service at the start is, by deploying it again.
+            && self.in_service(flow, digest).is_some()
         {
             return Ok(deployed(
                 flow,
