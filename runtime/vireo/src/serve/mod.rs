@@ -251,7 +251,11 @@ async fn wait_for_end(
             _ = term.recv() => break,
             _ = int.recv() => break,
             _ = hup.recv() => match operations.reload_file() {
-                Ok(report) => tracing::info!(?report, "configuration read again"),
+                Ok(report) => tracing::info!(
+                    changed = report.changed.join(", "),
+                    takes_a_restart = report.needs_restart.join(", "),
+                    "configuration read again"
+                ),
                 Err(error) => tracing::error!(%error, "the configuration was refused; the one in force stays"),
             },
         }

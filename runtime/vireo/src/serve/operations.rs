@@ -61,16 +61,18 @@ impl LiveOperations {
         *lock(&self.admission) = Admission::Draining;
     }
 
-    /// Reads the configuration file again. Either all of it holds afterwards, or nothing has changed.
+    /// Reads the configuration file again. Either all of it that needs no restart holds
+    /// afterwards, or nothing has changed.
     pub(super) fn reload_file(&self) -> Result<ReloadReport, ServeError> {
         let new = Config::load(&self.file)?;
-        let settings = build::settings(&new)?;
-        let trunks = build::trunks(&new)?;
         let mut config = lock(&self.config);
         let report = difference(&config, &new);
+        let next = in_force(&config, new);
+        let settings = build::settings(&next)?;
+        let trunks = build::trunks(&next)?;
         self.runtime.set_settings(settings);
         self.stack.set_trunks(trunks);
-        *config = new;
+        *config = next;
         Ok(report)
     }
 
@@ -226,6 +228,22 @@ fn reasons(step: &Step) -> String {
                 .map(|check| format!("{} is {}", check.condition, check.wanted));
             held.collect::<Vec<_>>().join(", ")
         }
+    }
+}
+
+/// What holds after a reload: what takes a restart stays as it is, and is told again next time.
+fn in_force(old: &Config, new: Config) -> Config {
+    Config {
+        server: old.server.clone(),
+        sip: crate::config::Sip {
+            unknown_peer: new.sip.unknown_peer,
+            ..old.sip.clone()
+        },
+        media: old.media.clone(),
+        prompts: old.prompts.clone(),
+        recordings: old.recordings.clone(),
+        admin: old.admin.clone(),
+        ..new
     }
 }
 
@@ -458,5 +476,42 @@ impl Operations for LiveOperations {
 
     fn metrics(&self) -> Vec<Metric> {
         metrics::all(&self.runtime, &self.stack)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_a_restart_stays_and_is_told_until_then() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("prompts")).unwrap();
+        let file = directory.path().join("vireo.toml");
+        let config = |text| Config::parse(&file, text).unwrap();
+        let old = config("");
+        let new = config(
+            "[sip]\nmax-calls = 7\nunknown-peer = \"forbid\"\n[media]\nptime-ms = 40\n[flows.a]\n",
+        );
+        for changed in [&["flows", "trunks"][..], &[]] {
+            let before = if changed.is_empty() {
+                in_force(&old, new.clone())
+            } else {
+                old.clone()
+            };
+            let report = difference(&before, &new);
+            assert_eq!(report.changed, changed);
+            assert_eq!(
+                report.needs_restart,
+                ["[sip] (except unknown-peer)", "[media]"]
+            );
+        }
+        let next = in_force(&old, new.clone());
+        assert_eq!(
+            (&next.media, next.sip.max_calls),
+            (&old.media, old.sip.max_calls)
+        );
+        assert_eq!(next.sip.unknown_peer, new.sip.unknown_peer);
+        assert!(next.flows.contains_key("a"));
     }
 }
