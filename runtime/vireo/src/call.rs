@@ -34,6 +34,14 @@ pub(crate) fn run(args: &CallArgs, output: &Output) -> Result<(), CliError> {
     }
     match report.status {
         200 => Ok(()),
+        // 408 is also what the stack says when no answer came at all (RFC 3261, 8.1.3.1).
+        408 => Err(CliError::new(
+            Code::CallFailed,
+            format!(
+                "nobody answered at {}: no server is there, or it does not know this address",
+                args.to.next_hop
+            ),
+        )),
         status => Err(CliError::new(
             Code::CallFailed,
             format!("the call was refused with {status}"),
