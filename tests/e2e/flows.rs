@@ -182,3 +182,14 @@ fn early_media_and_refusals() {
     );
     assert_nothing_left(&server);
 }
+
+#[test]
+fn an_answer_that_came_with_early_media_holds_for_the_200() {
+    let server = Server::start(&Setup::with_flows(&["early-media"]));
+    let heard = tempfile::tempdir().unwrap();
+    let target = format!("early-media@{}", server.udp);
+    let report = vireo_tests::server::call(&target, heard.path(), &["expect-hangup"]);
+    assert_eq!(report["status"], 200, "{report}");
+    assert_eq!(only_call(&server).outcome(), "completed");
+    assert_nothing_left(&server);
+}

@@ -147,6 +147,10 @@ impl Caller {
     }
 
     fn use_answer(&mut self, sdp: &[u8]) -> Result<(), ClientError> {
+        if !self.negotiation.is_pending() {
+            // The 200 repeats the answer that a 183 brought (RFC 3261, 13.2.1).
+            return Ok(());
+        }
         let audio = self
             .negotiation
             .accept_answer(sdp)
