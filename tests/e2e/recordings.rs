@@ -1,7 +1,7 @@
 //! Recordings of messages and calls.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vireo_tests::Server;
 use vireo_tests::rtp::{Peer, Sender, ulaw_encode};
@@ -23,10 +23,13 @@ fn speech(seconds: f64) -> Vec<i16> {
 }
 
 fn say(peer: &Peer, to: std::net::SocketAddr, sender: &mut Sender, samples: &[i16]) {
-    for frame in samples.chunks_exact(160) {
+    // By the clock, not by naps: a nap that is too long must not slow the speech down.
+    let began = Instant::now();
+    for (number, frame) in (0_u32..).zip(samples.chunks_exact(160)) {
+        let due = began + Duration::from_millis(20) * number;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
         let payload: Vec<u8> = frame.iter().map(|sample| ulaw_encode(*sample)).collect();
         peer.send(to, &sender.audio(0, &payload));
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -187,6 +187,17 @@ fn prepare(config: &Config, out: &Path) -> Result<Place, CliError> {
         CliError::new(Code::FileUnusable, format!("{}: {error}", path.display()))
     };
     let directory = std::path::absolute(out).map_err(|error| unusable(out, error))?;
+    // Only what a demonstration left there is removed.
+    let known = directory.join("demo.toml").exists();
+    let empty = fs::read_dir(&directory).map_or(true, |mut entries| entries.next().is_none());
+    if !known && !empty {
+        let message = format!(
+            "{} holds other files than a demonstration's",
+            directory.display()
+        );
+        return Err(CliError::new(Code::FileUnusable, message)
+            .details(vec!["name another directory with --out".to_owned()]));
+    }
     for part in ["data", "recordings", "heard"] {
         let path = directory.join(part);
         match fs::remove_dir_all(&path) {

@@ -217,9 +217,6 @@ pub struct DemoArgs {
     /// Where the recordings of the demonstration are put.
     #[arg(long, value_name = "DIRECTORY", default_value = "target/demo")]
     pub out: PathBuf,
-    /// Calls the server that runs at this address instead of starting one.
-    #[arg(long, value_name = "ADDRESS")]
-    pub server: Option<SocketAddr>,
 }
 
 /// Arguments of `vireo check`.

@@ -119,6 +119,8 @@ struct Ready<'a> {
 /// # Errors
 /// See [`ServeError`]: what keeps it from starting.
 pub async fn run(options: Options) -> Result<(), ServeError> {
+    // First of all: a signal that comes while the server starts must not kill it half-way.
+    let signals = Signals::new().map_err(|error| system("receiving signals", error))?;
     let config = Config::load(&options.config)?;
     let built = build::build(&config)?;
     let token = Token::read_or_create(&config.token_file())?;
@@ -146,7 +148,7 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
         stopped,
     ));
     announce(&options, &stack, admin_address, token.expose())?;
-    wait_for_end(&operations, &runtime, &stack, options.grace).await;
+    wait_for_end(signals, &operations, &runtime, &stack, options.grace).await;
     stack.shutdown(LAST_ANSWERS).await;
     if calls.await.is_err() {
         tracing::error!("the task that takes calls died");
@@ -197,8 +199,9 @@ fn announce(
     for listen in local {
         tracing::info!("SIP listens on {}:{}", listen.protocol, listen.address);
     }
-    if let Some(admin) = admin {
-        tracing::info!("the admin API listens on http://{admin}");
+    match admin {
+        Some(address) => tracing::info!("the admin API listens on http://{address}"),
+        None => tracing::info!("the admin API listens on its Unix socket"),
     }
     if let Some(file) = &options.ready_file {
         let ready = Ready {
@@ -233,24 +236,17 @@ fn write_whole(file: &Path, ready: &Ready<'_>) -> std::io::Result<()> {
 /// Serves until a signal says to end: then takes no new call and lets those that are up end.
 /// SIGHUP reads the configuration again.
 async fn wait_for_end(
+    mut signals: Signals,
     operations: &LiveOperations,
     runtime: &Runtime,
     stack: &Stack,
     grace: Duration,
 ) {
-    let (Ok(mut term), Ok(mut int), Ok(mut hup)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    ) else {
-        tracing::error!("signals cannot be received; ending");
-        return;
-    };
     loop {
         tokio::select! {
-            _ = term.recv() => break,
-            _ = int.recv() => break,
-            _ = hup.recv() => match operations.reload_file() {
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => match operations.reload_file() {
                 Ok(report) => tracing::info!(
                     changed = report.changed.join(", "),
                     takes_a_restart = report.needs_restart.join(", "),
@@ -272,13 +268,31 @@ async fn wait_for_end(
     }
     tokio::select! {
         () = runtime.shutdown(grace) => {}
-        () = again(&mut term, &mut int) => runtime.shutdown(Duration::ZERO).await,
+        () = signals.end() => runtime.shutdown(Duration::ZERO).await,
     }
 }
 
-async fn again(term: &mut Signal, int: &mut Signal) {
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// The signals that a server listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// SIGTERM or SIGINT, once more.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
