@@ -80,18 +80,14 @@ impl Wav {
 /// Where `reference` is best heard in `heard` and how well: offset in samples, and the normalised
 /// correlation (1: the same but for level).
 pub fn find(reference: &[i16], heard: &[i16]) -> (usize, f64) {
-    // A coarse search over 2 ms steps, then sample by sample around its best place.
-    let coarse = (0..heard.len().saturating_sub(reference.len() / 2)).step_by(4);
-    let best = coarse
-        .map(|at| (at, correlation(reference, &heard[at..], 4)))
-        .max_by(|a, b| a.1.total_cmp(&b.1));
-    let Some((around, _)) = best else {
-        return (0, 0.0);
-    };
-    (around.saturating_sub(8)..(around + 8).min(heard.len()))
-        .map(|at| (at, correlation(reference, &heard[at..], 1)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .unwrap_or((0, 0.0))
+    // Every offset, by every seventh sample; then the best one by all of them. A coarser grid of
+    // offsets would step over the peak: it is as narrow as half a period of the highest tone.
+    let offsets = 0..heard.len().saturating_sub(reference.len() / 2);
+    let scores = offsets.map(|at| (at, correlation(reference, &heard[at..], 7)));
+    match scores.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        Some((at, _)) => (at, correlation(reference, &heard[at..], 1)),
+        None => (0, 0.0),
+    }
 }
 
 fn correlation(a: &[i16], b: &[i16], step: usize) -> f64 {
