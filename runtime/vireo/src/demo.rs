@@ -15,7 +15,7 @@ use vireo_audio::prompt::{Library, LibraryConfig};
 use vireo_audio::wav;
 
 use crate::admin::{CallRecord, CallRecordDetail, DeployReport, Token};
-use crate::cli::{CliError, Client, DemoArgs, Global, Output};
+use crate::cli::{CliError, Client, DemoArgs, Global, Output, short};
 use crate::config::{AdminListen, Config};
 use crate::explain::Code;
 use crate::timeline::{self, Detail};
@@ -511,8 +511,4 @@ fn prove(
 
 fn seconds(samples: usize) -> f64 {
     samples as f64 / f64::from(vireo_audio::SAMPLE_RATE)
-}
-
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }

@@ -26,6 +26,7 @@ pub use args::{
 };
 pub use client::{Client, ClientError};
 pub use error::{CliError, Exit};
+pub(crate) use output::short;
 pub use output::{Output, Table};
 
 use crate::logging;

@@ -199,7 +199,7 @@ pub(super) fn duration(ms: u64) -> String {
 
 /// The first digits of a digest: enough to tell versions apart.
 #[must_use]
-pub(super) fn short(digest: &str) -> &str {
+pub(crate) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 

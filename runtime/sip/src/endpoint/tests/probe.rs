@@ -128,6 +128,12 @@ impl Probe {
         }
     }
 
+    /// Our tag in the next response.
+    pub(super) fn next_tag(&mut self) -> String {
+        let to = self.next_response().headers.to().unwrap();
+        to.tag().unwrap().to_owned()
+    }
+
     /// What was sent since the last look: `180 INVITE` for responses, `BYE` for requests.
     pub(super) fn sent(&mut self) -> Vec<String> {
         self.drain();

@@ -144,14 +144,7 @@ fn a_reinvite_that_overtakes_the_ack_is_served() {
         .endpoint
         .answer(id, ANSWER.to_vec(), probe.now)
         .unwrap();
-    let tag = probe
-        .next_response()
-        .headers
-        .to()
-        .unwrap()
-        .tag()
-        .unwrap()
-        .to_owned();
+    let tag = probe.next_tag();
     probe.send(Text::reinvite(&tag, 2).to_string());
     assert_eq!(probe.events(), ["Reoffer"]);
     probe

@@ -161,14 +161,7 @@ fn requests_follow_the_route_set() {
             .endpoint
             .answer(id, ANSWER.to_vec(), probe.now)
             .unwrap();
-        let tag = probe
-            .next_response()
-            .headers
-            .to()
-            .unwrap()
-            .tag()
-            .unwrap()
-            .to_owned();
+        let tag = probe.next_tag();
         probe.send(Text::ack(&tag, 1).to_string());
         probe.endpoint.bye(id, None, probe.now).unwrap();
         let (_, transmit) = probe.next_sent();

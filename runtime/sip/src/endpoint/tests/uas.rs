@@ -210,14 +210,7 @@ fn bye_after_a_lost_ack() {
         .endpoint
         .answer(id, ANSWER.to_vec(), probe.now)
         .unwrap();
-    let tag = probe
-        .next_response()
-        .headers
-        .to()
-        .unwrap()
-        .tag()
-        .unwrap()
-        .to_owned();
+    let tag = probe.next_tag();
     probe.send(Text::within("BYE", &tag, 2).to_string());
     assert_eq!(probe.events(), ["Ended Peer"]);
     probe.pass(40_000);
@@ -240,14 +233,7 @@ fn our_bye_waits_for_the_ack() {
             .endpoint
             .answer(id, ANSWER.to_vec(), probe.now)
             .unwrap();
-        let tag = probe
-            .next_response()
-            .headers
-            .to()
-            .unwrap()
-            .tag()
-            .unwrap()
-            .to_owned();
+        let tag = probe.next_tag();
         probe
             .endpoint
             .bye(
@@ -299,14 +285,7 @@ fn an_early_bye_ends_the_ringing() {
         .endpoint
         .provisional(id, 180, None, probe.now)
         .unwrap();
-    let tag = probe
-        .next_response()
-        .headers
-        .to()
-        .unwrap()
-        .tag()
-        .unwrap()
-        .to_owned();
+    let tag = probe.next_tag();
     probe.send(Text::within("BYE", &tag, 2).to_string());
     assert_eq!(probe.sent(), ["200 BYE", "487 INVITE"]);
     assert_eq!(probe.events(), ["Cancelled"]);
@@ -331,14 +310,7 @@ fn a_late_offer_is_answered_in_the_ack() {
         .endpoint
         .answer(id, ANSWER.to_vec(), probe.now)
         .unwrap();
-    let tag = probe
-        .next_response()
-        .headers
-        .to()
-        .unwrap()
-        .tag()
-        .unwrap()
-        .to_owned();
+    let tag = probe.next_tag();
     probe.send(
         Text {
             body: OFFER.into(),

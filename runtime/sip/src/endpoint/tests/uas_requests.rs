@@ -353,14 +353,7 @@ fn a_peer_of_rfc_2543_has_neither_branch_nor_tag() {
         .endpoint
         .answer(id, ANSWER.to_vec(), probe.now)
         .unwrap();
-    let tag = probe
-        .next_response()
-        .headers
-        .to()
-        .unwrap()
-        .tag()
-        .unwrap()
-        .to_owned();
+    let tag = probe.next_tag();
     let ack = Text {
         branch: "z9hG4bKINVITE1".into(),
         ..Text::ack(&tag, 1)
