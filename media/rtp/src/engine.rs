@@ -2,6 +2,7 @@
 
 mod counters;
 mod io;
+mod mailbox;
 mod ports;
 mod shard;
 mod wheel;
@@ -10,7 +11,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, channel, sync_channel};
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use rand::rngs::{StdRng, SysRng};
@@ -26,6 +27,7 @@ use crate::event::MediaEvent;
 use crate::reports::NtpOrigin;
 use crate::stream::{Identity, StreamState};
 use counters::Cells;
+use mailbox::{Outbox, mailbox};
 use ports::{NoPair, Pool};
 use shard::{Command, Entry, Given, Order, Shard, Shared};
 
@@ -117,7 +119,7 @@ pub enum OpenError {
 
 /// A media thread as others see it.
 struct Link {
-    commands: SyncSender<Command>,
+    commands: Outbox<Command>,
     pool: Pool,
     /// The thread's first port: streams are numbered by their ports.
     first: u16,
@@ -181,7 +183,7 @@ impl Engine {
         ports: Vec<u16>,
         realtime: Realtime,
     ) -> Result<(), EngineError> {
-        let (commands, orders) = sync_channel(COMMANDS);
+        let (commands, orders) = mailbox(COMMANDS);
         let (freed, returned) = channel();
         let cells = Arc::<Cells>::default();
         let given = Given {
@@ -200,13 +202,13 @@ impl Engine {
                 Shard::new(given).run();
             })
             .map_err(EngineError::Thread)?;
-        self.threads.push(thread);
         self.links.push(Arc::new(Link {
-            commands,
+            commands: commands.to(thread.thread().clone()),
             pool: Pool::new(self.address, ports, returned),
             first,
             cells,
         }));
+        self.threads.push(thread);
         Ok(())
     }
 
@@ -268,11 +270,7 @@ impl Engine {
             send_failures: 0,
         };
         link.cells.streams.fetch_add(1, Ordering::Relaxed);
-        if link
-            .commands
-            .try_send(Command::Open(Box::new(entry)))
-            .is_err()
-        {
+        if link.commands.send(Command::Open(Box::new(entry))).is_err() {
             link.cells.streams.fetch_sub(1, Ordering::Relaxed);
             link.pool.give_back(port);
             return Err(OpenError::Busy);
@@ -321,8 +319,7 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for link in &self.links {
-            // A full queue wakes the thread as well.
-            let _ = link.commands.try_send(Command::Wake);
+            link.commands.wake();
         }
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
@@ -456,7 +453,7 @@ impl Stream {
         if self
             .link
             .commands
-            .try_send(Command::Order(self.index, self.number, order))
+            .send(Command::Order(self.index, self.number, order))
             .is_err()
         {
             self.shared.closed.store(true, Ordering::Relaxed);
@@ -475,6 +472,6 @@ impl Drop for Stream {
         let _ = self
             .link
             .commands
-            .try_send(Command::Order(self.index, self.number, Order::Close));
+            .send(Command::Order(self.index, self.number, Order::Close));
     }
 }

@@ -9,13 +9,14 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::mpsc as events;
 
 use super::counters::{Cells, add};
 use super::io::{self as sys, BATCH, Batch};
+use super::mailbox::Inbox;
 use super::ports::Pair;
 use super::wheel::{SLOTS, Wheel};
 use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
@@ -77,8 +78,6 @@ pub(crate) enum Command {
     Open(Box<Entry>),
     /// To the stream with this index and number; streams take their indices from each other.
     Order(u32, u64, Order),
-    /// Look at the shutdown flag.
-    Wake,
 }
 
 /// A stream and its sockets.
@@ -108,7 +107,7 @@ pub(crate) struct Shard {
     streams: Vec<Option<Box<Entry>>>,
     count: usize,
     wheel: Wheel,
-    commands: Receiver<Command>,
+    commands: Inbox<Command>,
     freed: Sender<u16>,
     /// Streams of the whole engine.
     open: Arc<AtomicUsize>,
@@ -121,7 +120,7 @@ pub(crate) struct Shard {
 /// What a media thread is given.
 pub(crate) struct Given {
     pub places: usize,
-    pub commands: Receiver<Command>,
+    pub commands: Inbox<Command>,
     pub freed: Sender<u16>,
     pub open: Arc<AtomicUsize>,
     pub cells: Arc<Cells>,
@@ -152,8 +151,9 @@ impl Shard {
         let mut position: u64 = 0;
         while !self.stop.load(Ordering::Relaxed) {
             if self.count == 0 {
-                if !self.wait_for_work() {
-                    break;
+                self.wait_for_work();
+                if self.count == 0 {
+                    continue;
                 }
                 position = position_at(origin, sys::now()) + 1;
             }
@@ -174,7 +174,7 @@ impl Shard {
             }
         }
         // Streams that were just opened end with all their events, too.
-        while let Ok(command) = self.commands.try_recv() {
+        while let Some(command) = self.commands.take() {
             self.obey(command);
         }
         for index in 0..self.streams.len() {
@@ -182,14 +182,12 @@ impl Shard {
         }
     }
 
-    /// Sleeps while there is no stream; `false` when there never will be one again.
-    fn wait_for_work(&mut self) -> bool {
-        match self.commands.recv_timeout(IDLE) {
-            Ok(command) => self.obey(command),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return false,
+    /// Sleeps while there is no stream.
+    fn wait_for_work(&mut self) {
+        match self.commands.take() {
+            Some(command) => self.obey(command),
+            None => self.commands.wait(IDLE),
         }
-        true
     }
 
     fn note_lateness(&self, late: Duration) {
@@ -206,10 +204,10 @@ impl Shard {
     /// The work of one millisecond.
     fn slot(&mut self, position: u64, nominal: Time, now: Time) {
         for _ in 0..MAX_COMMANDS {
-            match self.commands.try_recv() {
-                Ok(command) => self.obey(command),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+            let Some(command) = self.commands.take() else {
+                break;
+            };
+            self.obey(command);
         }
         while let Some(index) = self.wheel.take_extra(position) {
             // One that stopped sending meanwhile begins again in its own slot.
@@ -248,7 +246,6 @@ impl Shard {
         let (index, number, order) = match command {
             Command::Open(entry) => return self.open(entry),
             Command::Order(index, number, order) => (index, number, order),
-            Command::Wake => return,
         };
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
             return;
