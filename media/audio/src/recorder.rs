@@ -141,6 +141,9 @@ pub enum RecordError {
     /// The queue is full.
     #[error("the recorder's queue is full: the disk does not keep up")]
     Overloaded,
+    /// As many recordings are open as are allowed.
+    #[error("{0} recordings are open, and no more are allowed")]
+    TooMany(usize),
     /// After [`Recorder::shutdown`].
     #[error("the recorder was shut down")]
     ShutDown,
@@ -153,16 +156,19 @@ pub struct RecorderConfig {
     pub directory: PathBuf,
     /// Blocks, of about a second of one track each (8 to 32 kB), that may wait for the disk.
     pub queue_blocks: usize,
+    /// Recordings at the same time. Each holds a file open.
+    pub max_open: usize,
 }
 
 impl RecorderConfig {
     /// A configuration with a queue of 2,048 blocks: 64 MB at most, four seconds of stall at 500
-    /// recordings.
+    /// recordings. As many recordings as are asked for.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         RecorderConfig {
             directory: directory.into(),
             queue_blocks: 2048,
+            max_open: usize::MAX,
         }
     }
 }
@@ -239,6 +245,7 @@ struct Inner {
     directory: PathBuf,
     repaired: Vec<Repaired>,
     queue: Queue,
+    max_open: usize,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -312,6 +319,7 @@ impl Recorder {
         Ok(Recorder {
             inner: Arc::new(Inner {
                 directory: config.directory,
+                max_open: config.max_open,
                 repaired,
                 queue: Queue {
                     sender,
@@ -339,7 +347,8 @@ impl Recorder {
     /// track fails.
     ///
     /// # Errors
-    /// [`RecordError::Id`], [`RecordError::Overloaded`], [`RecordError::ShutDown`].
+    /// [`RecordError::Id`], [`RecordError::Overloaded`], [`RecordError::TooMany`],
+    /// [`RecordError::ShutDown`].
     pub fn open(&self, spec: Spec) -> Result<Track, RecordError> {
         if !is_id(&spec.id) {
             return Err(RecordError::Id(spec.id));
@@ -348,8 +357,20 @@ impl Recorder {
         if queue.is_full() {
             return Err(RecordError::Overloaded);
         }
-        let number = queue.shared.opened.fetch_add(1, Relaxed);
+        let number = self.reserve()?;
         Track::open(number, spec, queue.clone()).map_err(|_| RecordError::ShutDown)
+    }
+
+    /// A number for one more recording, if one more may be open.
+    fn reserve(&self) -> Result<u64, RecordError> {
+        let (shared, most) = (&self.inner.queue.shared, self.inner.max_open);
+        let one_more = |opened: u64| {
+            // What is finished meanwhile only makes room.
+            let open = opened.saturating_sub(shared.finished.load(Relaxed));
+            (open < most as u64).then_some(opened + 1)
+        };
+        (shared.opened.fetch_update(Relaxed, Relaxed, one_more))
+            .map_err(|_| RecordError::TooMany(most))
     }
 
     /// Deletes a recording, after everything that was handed over before. One that is still open

@@ -1,6 +1,5 @@
 //! The server: takes calls from the SIP stack and runs them; deploys flows.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ pub struct RuntimeConfig {
     /// Where prompts are.
     pub prompts: LibraryConfig,
     /// Where recordings go.
-    pub recordings: PathBuf,
+    pub recordings: RecorderConfig,
     /// Where everything else is kept.
     pub store: Arc<dyn Store>,
     /// What calls need to know of the configuration.
@@ -158,7 +157,7 @@ impl Runtime {
     /// See [`StartError`].
     pub fn start(config: RuntimeConfig) -> Result<Arc<Self>, StartError> {
         let host = Host::new(config.host)?;
-        let recorder = Recorder::start(RecorderConfig::new(&config.recordings))?;
+        let recorder = Recorder::start(config.recordings)?;
         let engine = Engine::start(config.engine, recorder.clone())?;
         let store = config.store;
         let cdrs = Cdrs::new(Arc::clone(&store));

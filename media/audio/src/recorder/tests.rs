@@ -520,6 +520,29 @@ fn a_disk_that_hangs_costs_the_recording_not_the_caller() {
 }
 
 #[test]
+fn one_recording_more_than_allowed_is_refused_until_one_has_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = RecorderConfig {
+        max_open: 1,
+        ..RecorderConfig::new(directory.path())
+    };
+    let fixture = Fixture::with(directory, Recorder::start(config).unwrap());
+    let track = fixture.open("first", Layout::Mono, Format::Pcm16);
+    let another = || Spec {
+        id: "second".into(),
+        layout: Layout::Mono,
+        format: Format::Pcm16,
+        on_finished: None,
+    };
+    assert!(matches!(
+        fixture.recorder.open(another()),
+        Err(RecordError::TooMany(1))
+    ));
+    fixture.finish(track);
+    assert!(fixture.recorder.open(another()).is_ok());
+}
+
+#[test]
 fn ids_that_are_no_file_names_are_refused() {
     let fixture = Fixture::new();
     for id in [

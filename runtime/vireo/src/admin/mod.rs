@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of calls and flows: whoever has them implements [`Operations`].
 
+mod bounded;
 mod handlers;
 mod metrics;
 mod model;
@@ -43,10 +44,14 @@ pub use token::{Token, TokenError};
 use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 use crate::moment;
+use bounded::Bounded;
 use handlers::{calls, flows, open, server};
 
 /// The largest component, bytes.
 pub const LARGEST_UPLOAD: usize = 64 << 20;
+
+/// Connections at the same time; others wait for one of them to end.
+pub(crate) const MAX_CONNECTIONS: usize = 128;
 
 /// Uploads at the same time: with their size, the memory that they can take.
 const UPLOADS: usize = 4;
@@ -204,12 +209,12 @@ impl AdminServer {
         });
         match self.listener {
             Listener::Tcp(listener) => {
-                axum::serve(listener, app)
+                axum::serve(Bounded::new(listener, MAX_CONNECTIONS), app)
                     .with_graceful_shutdown(shutdown)
                     .await
             }
             Listener::Unix(listener, path) => {
-                let ended = axum::serve(listener, app)
+                let ended = axum::serve(Bounded::new(listener, MAX_CONNECTIONS), app)
                     .with_graceful_shutdown(shutdown)
                     .await;
                 if let Err(error) = std::fs::remove_file(&path) {

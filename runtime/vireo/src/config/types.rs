@@ -288,6 +288,18 @@ pub struct Recordings {
     pub directory: PathBuf,
     /// How the samples are written.
     pub format: RecordingFormat,
+    /// Recordings at the same time; one more fails. Each takes an open file, set aside at the
+    /// start. Absent: two for each of `max-calls`, the call and a message.
+    #[schemars(range(max = 1_000_000))]
+    pub max_open: Option<u32>,
+}
+
+impl Recordings {
+    /// Recordings at the same time, where so many calls are allowed.
+    #[must_use]
+    pub fn at_once(&self, max_calls: u32) -> u32 {
+        self.max_open.unwrap_or(max_calls.saturating_mul(2))
+    }
 }
 
 impl Default for Recordings {
@@ -295,6 +307,7 @@ impl Default for Recordings {
         Recordings {
             directory: "recordings".into(),
             format: RecordingFormat::Pcm16,
+            max_open: None,
         }
     }
 }

@@ -115,6 +115,8 @@ codes! {
     SipListen = "VR0152",
     /// The flow engine, the media engine, the recorder or the prompts cannot start.
     EngineStart = "VR0153",
+    /// The system allows fewer open files than the calls take.
+    TooFewFiles = "VR0154",
     /// A call could not be placed or carried through.
     CallFailed = "VR0160",
     /// `vireo demo` heard something other than what the flow was meant to say.

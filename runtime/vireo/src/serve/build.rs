@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use vireo_audio::prompt::LibraryConfig;
-use vireo_audio::recorder::Format;
+use vireo_audio::recorder::{Format, RecorderConfig};
 use vireo_call::route::Routes;
 use vireo_call::route::number::Normalizer;
 use vireo_call::settings::{
@@ -21,6 +21,7 @@ use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, Unkno
 use vireo_store::SledStore;
 
 use super::ServeError;
+use super::capacity::Capacity;
 use crate::config::{self, Config};
 
 /// Everything for the runtime but its store, which is opened late.
@@ -30,11 +31,11 @@ pub(super) struct Built {
     host: HostConfig,
     engine: EngineConfig,
     prompts: LibraryConfig,
-    recordings: std::path::PathBuf,
+    recordings: RecorderConfig,
     data: std::path::PathBuf,
 }
 
-pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
+pub(super) fn build(config: &Config, capacity: Capacity) -> Result<Built, ServeError> {
     let time_zone = config.server.time_zone.zone();
     let engine = EngineConfig {
         threads: config.media.threads.map_or_else(media_threads, usize::from),
@@ -44,7 +45,7 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
             config::Realtime::Try => Realtime::Try,
             config::Realtime::Off => Realtime::Off,
         },
-        max_streams: config.sip.max_calls as usize,
+        max_streams: capacity.calls as usize,
     };
     let memory_mib = (config.flows.values())
         .map(|flow| flow.limits.over(&config.limits).memory_mib)
@@ -53,7 +54,7 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
         settings: settings(config)?,
         time_zone,
         host: HostConfig {
-            max_calls: config.sip.max_calls,
+            max_calls: capacity.calls,
             memory_bytes: (memory_mib as usize) << 20,
         },
         engine,
@@ -61,7 +62,10 @@ pub(super) fn build(config: &Config) -> Result<Built, ServeError> {
             default_language: config.prompts.default_language.clone(),
             ..LibraryConfig::new(&config.prompts.directory)
         },
-        recordings: config.recordings.directory.clone(),
+        recordings: RecorderConfig {
+            max_open: capacity.recordings as usize,
+            ..RecorderConfig::new(&config.recordings.directory)
+        },
         data: config.store_directory(),
     })
 }

@@ -26,7 +26,60 @@ pub(super) fn all(runtime: &Runtime, stack: &Stack) -> Vec<Metric> {
     let mut metrics = sip(&stack.counters());
     metrics.extend(media(runtime));
     metrics.extend(flows(runtime));
+    metrics.extend(process());
     metrics
+}
+
+/// What a page of `/proc/self` says; empty where there is none.
+fn of_process(page: &str) -> String {
+    std::fs::read_to_string(format!("/proc/self/{page}")).unwrap_or_default()
+}
+
+/// User and system time (proc(5): fields 14 and 15 of `stat`, hundredths of a second). The name,
+/// field 2, is in parentheses and may hold anything.
+fn cpu_seconds(stat: &str) -> f64 {
+    let after_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let of_cpu = after_name.split_ascii_whitespace().skip(11).take(2);
+    of_cpu
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
+}
+
+/// The process as the kernel sees it, under the names that Prometheus' own clients use.
+fn process() -> Vec<Metric> {
+    let resident_kib = (of_process("status").lines()).find_map(|line| {
+        line.strip_prefix("VmRSS:")?
+            .trim()
+            .strip_suffix(" kB")?
+            .parse()
+            .ok()
+    });
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    vec![
+        Metric::of(
+            MetricKind::Counter,
+            "process_cpu_seconds_total",
+            "CPU time, user and system, seconds.",
+        )
+        .sample(Vec::new(), cpu_seconds(&of_process("stat"))),
+        gauge(
+            "process_resident_memory_bytes",
+            "Memory that is resident, bytes.",
+            resident_kib.unwrap_or(0_u64) * 1024,
+        ),
+        gauge(
+            "process_open_fds",
+            "Open files, this page's among them.",
+            open as u64,
+        ),
+        gauge(
+            "process_max_fds",
+            "Open files that are allowed.",
+            most.unwrap_or(u64::MAX),
+        ),
+    ]
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -211,4 +264,16 @@ fn flows(runtime: &Runtime) -> Vec<Metric> {
             runtime.lost_in_crash() as u64,
         ),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cpu_seconds;
+
+    #[test]
+    fn the_cpu_time_is_user_and_system_time() {
+        let stat = "7 (a (b) c) S 1 7 7 0 -1 4194560 500 0 0 0 1234 66 0 0 20 0 9 0 100 1 2";
+        assert!((cpu_seconds(stat) - 13.0).abs() < 1e-9);
+        assert!(cpu_seconds("").abs() < 1e-9);
+    }
 }

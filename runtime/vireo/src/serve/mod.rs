@@ -1,6 +1,7 @@
 //! `vireo serve`: a server from a configuration file, until it is told to end.
 
 mod build;
+mod capacity;
 mod metrics;
 mod operations;
 
@@ -20,6 +21,7 @@ use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
 pub(crate) use build::grants;
+use capacity::Capacity;
 use operations::LiveOperations;
 
 /// What `vireo serve` is told beside its configuration.
@@ -65,6 +67,9 @@ pub enum ServeError {
     /// Trunks that contradict each other.
     #[error("the trunks cannot be used: {0}")]
     Trunks(#[from] vireo_sip::trunk::TrunkError),
+    /// The limit of open files.
+    #[error(transparent)]
+    Files(#[from] capacity::TooFewFiles),
     /// A system call.
     #[error("{what}: {source}")]
     System {
@@ -88,6 +93,7 @@ impl Coded for ServeError {
                 vireo_call::StartError::Store(_) | vireo_call::StartError::Deployments(_),
             ) => Code::StoreFailed,
             ServeError::Runtime(_) => Code::EngineStart,
+            ServeError::Files(_) => Code::TooFewFiles,
             ServeError::Sip(_) => Code::SipListen,
             ServeError::System { .. } => Code::FileUnusable,
         }
@@ -122,7 +128,9 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     // First of all: a signal that comes while the server starts must not kill it half-way.
     let signals = Signals::new().map_err(|error| system("receiving signals", error))?;
     let config = Config::load(&options.config)?;
-    let built = build::build(&config)?;
+    let capacity = Capacity::of(&config);
+    capacity.reserve_files(config.sip.max_calls)?;
+    let built = build::build(&config, capacity)?;
     let token = Token::read_or_create(&config.token_file())?;
     let admin = AdminServer::bind(&config.admin.listen).await?;
     let zone = built.time_zone.clone();
