@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::Shared;
+use super::alarm::Alarm;
 use super::leg::{IncomingCall, Leg};
 use crate::endpoint::{
     Admission, Endpoint, Incoming, Invite, LegError, LegEvent, LegId, Rejection, TrunkLoad,
@@ -139,19 +140,28 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         let mut packets = Vec::new();
+        let mut alarm = Alarm::default();
         loop {
             let wake = self.wake();
+            alarm.set(wake);
             tokio::select! {
+                biased;
                 () = self.transports.receive(&mut packets) => {}
                 command = self.commands.recv() => match command {
-                    Some(command) => self.obey_all(command),
+                    Some(command) => {
+                        let now = self.clock.now();
+                        self.obey(command, now);
+                    }
                     // Every handle is gone, and with them every leg.
                     None => break,
                 },
-                () = sleep_until(wake) => {}
+                () = &mut alarm => {}
             }
+            // Whatever the reason to wake: everything that waits is taken up, so that nothing is starved and messages
+            // leave together.
             let now = self.clock.now();
             self.take_in(&mut packets, now);
+            self.obey_all(now);
             self.endpoint.handle_timeout(now);
             self.hand_out(now);
             if self.is_closed() {
@@ -160,7 +170,7 @@ impl Driver {
         }
     }
 
-    fn wake(&self) -> Option<Instant> {
+    fn wake(&mut self) -> Option<Instant> {
         let timer = self
             .endpoint
             .poll_timeout()
@@ -268,10 +278,8 @@ impl Driver {
         }
     }
 
-    fn obey_all(&mut self, first: Command) {
-        let now = self.clock.now();
-        self.obey(first, now);
-        for _ in 1..COMMANDS_AT_ONCE {
+    fn obey_all(&mut self, now: Time) {
+        for _ in 0..COMMANDS_AT_ONCE {
             let Ok(command) = self.commands.try_recv() else {
                 break;
             };
@@ -387,6 +395,9 @@ impl Driver {
 
     /// Whether a shutdown is complete, or has taken long enough.
     fn is_closed(&mut self) -> bool {
+        if self.closing.is_none() {
+            return false;
+        }
         let left = self.endpoint.unfinished() as u64;
         let done = self
             .closing
@@ -395,12 +406,5 @@ impl Driver {
         // Whoever asked may have gone.
         let _ = closing.reply.send(left);
         true
-    }
-}
-
-async fn sleep_until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => tokio::time::sleep_until(wake).await,
-        None => std::future::pending().await,
     }
 }

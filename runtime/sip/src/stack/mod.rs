@@ -3,6 +3,7 @@
 //! Nothing that the owner of a leg does, or fails to do, holds the task up: commands are queued, each leg's events have
 //! a bounded queue of their own, and a leg that does not read them is ended.
 
+mod alarm;
 mod driver;
 mod leg;
 

@@ -1,7 +1,7 @@
 //! UDP and TCP sockets. The only part of this crate that knows tokio and makes system calls.
 //!
-//! Each UDP socket and each connection has a task that reads and parses; messages come out of
-//! [`Transports::receive`] in batches, and go out by [`Transports::send`], which never waits.
+//! [`Transports::receive`] reads and parses what the UDP sockets have, without a task or a channel between, and takes
+//! what the tasks of the connections have parsed. Messages go out by [`Transports::send`], which never waits.
 
 mod counters;
 mod impairment;
@@ -17,10 +17,12 @@ pub use packet::{ConnectionId, Packet, Protocol, Transmit, UnknownProtocol};
 use counters::{Tally, add};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tcp::Handle;
 use thiserror::Error;
@@ -167,7 +169,7 @@ impl Transports {
         let mut bound = Vec::new();
         for &Listen { protocol, address } in listens {
             let local = match protocol {
-                Protocol::Udp => Udp::bind(address, &shared).map(|socket| {
+                Protocol::Udp => Udp::bind(address).map(|socket| {
                     let local = socket.local;
                     udp.push(socket);
                     local
@@ -212,22 +214,30 @@ impl Transports {
         self.shared.line.set(impairment);
     }
 
-    /// Waits until something arrived and appends it to `batch`. Nothing may have been appended when only failures
-    /// arrived: see [`Transports::take_failures`]. May be dropped at any time without losing a message.
+    /// Waits until something arrived and appends it to `batch`. Nothing may have been appended when only connections or
+    /// failures arrived: see [`Transports::take_failures`]. May be dropped at any time without losing a message.
     pub async fn receive(&mut self, batch: &mut Vec<Packet>) {
+        poll_fn(|cx| self.poll_receive(cx, batch)).await
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Packet>) -> Poll<()> {
         let before = batch.len();
-        while batch.len() == before && self.failures.is_empty() {
+        for socket in &mut self.udp {
+            socket.receive(cx, &self.shared, batch);
+        }
+        let mut arrived = batch.len() > before || !self.failures.is_empty();
+        for _ in 0..AT_ONCE {
             // We hold a sender ourselves, so that this never ends.
-            let Some(arrival) = self.arrivals.recv().await else {
-                return;
+            let Poll::Ready(Some(arrival)) = self.arrivals.poll_recv(cx) else {
+                break;
             };
             self.take_in(arrival, batch);
-            for _ in 1..AT_ONCE {
-                let Ok(arrival) = self.arrivals.try_recv() else {
-                    break;
-                };
-                self.take_in(arrival, batch);
-            }
+            arrived = true;
+        }
+        if arrived {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 

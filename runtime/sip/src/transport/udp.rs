@@ -10,6 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
@@ -17,14 +18,18 @@ use tokio::net::UdpSocket;
 /// to net.core.rmem_max without saying so.
 const KERNEL_BUFFER: usize = 4 << 20;
 
+/// Calls by which one turn empties a socket. More wait for the next turn, so that timers and commands get theirs.
+const CALLS_AT_ONCE: usize = 4;
+
 /// A bound UDP socket.
 pub(super) struct Udp {
     socket: Arc<UdpSocket>,
     pub(super) local: SocketAddr,
+    inbox: Inbox,
 }
 
 impl Udp {
-    pub(super) fn bind(address: SocketAddr, shared: &Arc<Shared>) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -36,8 +41,57 @@ impl Udp {
         socket.bind(&address.into())?;
         let socket = Arc::new(UdpSocket::from_std(socket.into())?);
         let local = socket.local_addr()?;
-        tokio::spawn(receive(Arc::clone(&socket), local, Arc::clone(shared)));
-        Ok(Self { socket, local })
+        Ok(Self {
+            socket,
+            local,
+            inbox: Inbox::new(),
+        })
+    }
+
+    /// Appends what has arrived; asks to be woken when that is all. When the reader does not keep up, the kernel's
+    /// buffer fills.
+    pub(super) fn receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Arc<Shared>,
+        packets: &mut Vec<Packet>,
+    ) {
+        for _ in 0..CALLS_AT_ONCE {
+            match self.socket.poll_recv_ready(cx) {
+                Poll::Pending => return,
+                // Such as the runtime's end; the caller finds nothing.
+                Poll::Ready(Err(error)) => {
+                    return tracing::debug!(%error, local = %self.local, "receiving failed");
+                }
+                Poll::Ready(Ok(())) => {}
+            }
+            let (socket, inbox) = (&self.socket, &mut self.inbox);
+            let received = socket.try_io(Interest::READABLE, || {
+                inbox.receive(socket.as_fd())?;
+                // A batch that is not full has emptied the socket: to say so now saves the call that would find that
+                // out. A datagram that comes meanwhile makes the socket ready again.
+                if inbox.is_full() {
+                    Ok(())
+                } else {
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+            });
+            match received {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    // Such as a pending ICMP error; the socket itself stays usable.
+                    tracing::debug!(%error, local = %self.local, "receiving failed");
+                }
+                _ => {
+                    add(&shared.tally.receive_calls, 1);
+                    for (datagram, source) in self.inbox.datagrams() {
+                        take_in(datagram, source, self.local, shared, packets);
+                    }
+                    self.inbox.clear();
+                }
+            }
+        }
+        // There may be more: another turn, after everybody else's.
+        cx.waker().wake_by_ref();
     }
 
     /// Sends what the kernel takes at once; the rest is lost and counted, as datagrams may be.
@@ -92,38 +146,6 @@ impl Udp {
             rest = rest.get(done..).unwrap_or_default();
         }
         batch.clear();
-    }
-}
-
-/// Reads datagrams and parses them, until the receiving end is gone. When that does not keep up, this waits and the
-/// kernel's buffer fills.
-async fn receive(socket: Arc<UdpSocket>, local: SocketAddr, shared: Arc<Shared>) {
-    let mut inbox = Inbox::new();
-    loop {
-        let received = tokio::select! {
-            received = socket.async_io(Interest::READABLE, || inbox.receive(socket.as_fd())) => received,
-            () = shared.arrivals.closed() => return,
-        };
-        if let Err(error) = received {
-            // Such as a pending ICMP error; the socket itself stays usable.
-            tracing::debug!(%error, %local, "receiving failed");
-            tokio::task::yield_now().await;
-            continue;
-        }
-        add(&shared.tally.receive_calls, 1);
-        let mut packets = Vec::with_capacity(BATCH);
-        for (datagram, source) in inbox.datagrams() {
-            take_in(datagram, source, local, &shared, &mut packets);
-        }
-        if !packets.is_empty()
-            && shared
-                .arrivals
-                .send(Arrival::Packets(packets))
-                .await
-                .is_err()
-        {
-            return;
-        }
     }
 }
 
