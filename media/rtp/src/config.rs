@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use vireo_audio::Codec;
 use vireo_audio::prompt::Prompt;
@@ -25,6 +26,8 @@ pub struct StreamConfig {
     pub ptime_ms: u16,
     /// From this side's point of view.
     pub direction: Direction,
+    /// What is sent while nothing plays.
+    pub silence: Silence,
     /// Whose packets are taken, and where packets go.
     pub latch: Latch,
     /// Look for DTMF tones in the audio.
@@ -36,8 +39,8 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Plain audio to and from `remote`: 20 ms packets, both directions, symmetric RTP, no
-    /// telephone-event.
+    /// Plain audio to and from `remote`: 20 ms packets, both directions, no packets while nothing
+    /// plays, symmetric RTP, no telephone-event.
     #[must_use]
     pub fn new(remote: Option<SocketAddr>, codec: Codec, payload_type: u8) -> StreamConfig {
         StreamConfig {
@@ -48,6 +51,7 @@ impl StreamConfig {
             telephone_event: None,
             ptime_ms: 20,
             direction: Direction::SendRecv,
+            silence: Silence::Suppress,
             latch: Latch::Symmetric,
             inband_dtmf: InbandDtmf::Off,
             no_media_timeout_ms: None,
@@ -93,6 +97,28 @@ impl Direction {
         matches!(self, Direction::SendRecv | Direction::RecvOnly)
     }
 }
+
+/// What is sent while nothing plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Silence {
+    /// Next to nothing (RFC 3551, 4.1): after [`HANG_OVER`] of silence no more packets, then one each
+    /// [`KEEP_ALIVE`], so that NATs and the peer's timeouts see that the stream lives. Timestamps go
+    /// on with the time, and the first packet after a gap is marked.
+    Suppress,
+    /// A packet of silence at every packet time.
+    Send,
+}
+
+/// Silence that is sent after a prompt, so that one that follows soon is heard without a gap.
+pub const HANG_OVER: Duration = Duration::from_millis(200);
+
+/// Silence that opens a stream, so that NATs let the peer's packets in and the peer learns where ours
+/// come from.
+pub const OPENING: Duration = Duration::from_millis(60);
+
+/// The time between packets while silence is suppressed (RFC 6263, 4 and 6: at most 15 s; peers
+/// that end a call without media wait longer than this).
+pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// Whose packets are taken, and where packets go.
 ///

@@ -1,14 +1,14 @@
 //! What goes out: prompts, silence between them, digits.
 //!
-//! Packets go out at every packet time, also when nothing plays: NATs stay open, and the peer's
-//! no-media timeout stays quiet. Timestamps follow the clock on the wall, over gaps too.
+//! Packets go out at every packet time while anything plays; what goes out in between is for
+//! [`Silence`] to say. Timestamps follow the clock on the wall, over gaps too.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use vireo_audio::{Codec, dtmf};
 
-use crate::config::{DigitOut, Play, StreamConfig};
+use crate::config::{DigitOut, HANG_OVER, KEEP_ALIVE, OPENING, Play, Silence, StreamConfig};
 use crate::event::MediaEvent;
 use crate::packet::{MAX_PAYLOAD_OUT, Packet};
 use crate::player::{Filled, Player};
@@ -56,6 +56,8 @@ pub(crate) struct Sender {
     due: Option<Time>,
     sent_at: Option<Time>,
     sending: bool,
+    /// Silence that is still sent before it is suppressed.
+    tail: Duration,
     /// The next audio packet follows a gap in the audio (RFC 3551, 4.1).
     marker: bool,
     player: Player,
@@ -82,6 +84,7 @@ impl Sender {
             due: None,
             sent_at: None,
             sending: false,
+            tail: OPENING,
             marker: true,
             player: Player::new(),
             digits: DigitQueue::default(),
@@ -117,9 +120,30 @@ impl Sender {
         self.digits.jobs.push_back((id, digits.into()));
     }
 
-    /// Nothing is sent for now.
+    /// Nothing is sent for now; what comes after it is an opening.
     pub fn suspend(&mut self) {
         self.sending = false;
+        self.open();
+    }
+
+    /// Packets go somewhere else from now on.
+    pub fn open(&mut self) {
+        self.tail = self.tail.max(OPENING);
+    }
+
+    /// Is there nothing but silence to send?
+    fn is_idle(&self) -> bool {
+        !self.player.is_playing()
+            && self.digits.jobs.is_empty()
+            && matches!(self.digits.phase, Phase::Idle)
+    }
+
+    /// Is the packet that is due one of silence that need not be sent?
+    fn is_suppressed(&self, config: &StreamConfig, idle: bool, now: Time) -> bool {
+        config.silence == Silence::Suppress
+            && idle
+            && self.tail.is_zero()
+            && self.sent_at.is_some_and(|at| now.since(at) < KEEP_ALIVE)
     }
 
     /// Builds the packet that is due at `nominal`, if any. `now` is when this really happens: a
@@ -138,6 +162,11 @@ impl Sender {
             // A pause in sending shorter than a packet does not start anew.
             return None;
         }
+        let idle = self.is_idle();
+        if self.is_suppressed(config, idle, now) {
+            self.sending = false;
+            return None;
+        }
         let gap = nominal.since(due);
         if !self.sending {
             self.resume(gap);
@@ -149,6 +178,11 @@ impl Sender {
         }
         let built = self.build(config, buffer, &mut emit)?;
         self.sent_at = Some(now);
+        self.tail = if idle {
+            self.tail.saturating_sub(ptime)
+        } else {
+            HANG_OVER
+        };
         self.due = self.due.map(|due| due + ptime);
         self.timestamp = self.timestamp.wrapping_add(ptime.in_samples());
         Some(built)

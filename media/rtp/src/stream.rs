@@ -72,6 +72,8 @@ pub struct StreamState {
     rtcp_source: Option<SocketAddr>,
     capture: Option<Box<Capture>>,
     next_turn: Option<Time>,
+    /// Where packets went last.
+    target: Option<SocketAddr>,
     events: VecDeque<MediaEvent>,
 }
 
@@ -87,6 +89,7 @@ impl StreamState {
             rtcp_source: None,
             capture: None,
             next_turn: None,
+            target: None,
             events: VecDeque::with_capacity(8),
         }
     }
@@ -122,7 +125,7 @@ impl StreamState {
                     .tone(tone, now, &mut |event| self.events.push_back(event));
             }
         }
-        if !config.direction.sends() || config.remote.is_none() {
+        if is_held(&config) {
             self.sender.suspend();
         }
         self.config = Some(config);
@@ -243,8 +246,11 @@ impl StreamState {
         self.pump(nominal);
         let config = self.config.as_ref()?;
         let to = self.inbound.guard.target()?;
-        if !config.direction.sends() || config.remote.is_none() {
+        if is_held(config) {
             return None;
+        }
+        if self.target.replace(to) != Some(to) {
+            self.sender.open();
         }
         let events = &mut self.events;
         let built = self.sender.tick(config, nominal, now, buffer, |event| {

@@ -48,6 +48,7 @@ pub(crate) fn stream_config(audio: &offer_answer::Audio, media: &MediaSettings) 
             offer_answer::Direction::RecvOnly => Direction::RecvOnly,
             offer_answer::Direction::Inactive => Direction::Inactive,
         },
+        silence: media.silence,
         latch: Latch::Symmetric,
         no_media_timeout_ms: media.no_media_timeout_ms,
         jitter: media.jitter,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use vireo_audio::Codec;
 use vireo_audio::recorder::Format;
 use vireo_host::{Grants, Limits};
-use vireo_rtp::JitterConfig;
+use vireo_rtp::{JitterConfig, Silence};
 
 use crate::route::Routes;
 use crate::route::number::Normalizer;
@@ -45,6 +45,8 @@ pub struct MediaSettings {
     pub codecs: Vec<Codec>,
     /// Packet time we ask for: 10, 20, 30 or 40 ms.
     pub ptime_ms: u16,
+    /// What is sent while nothing plays.
+    pub silence: Silence,
     /// A call without a single RTP packet for so long is ended; none: never.
     pub no_media_timeout_ms: Option<u32>,
     /// Are keys looked for in the audio?

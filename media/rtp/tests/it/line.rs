@@ -7,7 +7,7 @@ use vireo_audio::Codec;
 use vireo_rtp::packet::{MAX_PACKET_OUT, Packet};
 use vireo_rtp::rtcp::MAX_COMPOUND_OUT;
 use vireo_rtp::stream::{Identity, StreamState, TURN};
-use vireo_rtp::{MediaEvent, NtpOrigin, Received, StreamConfig, TelephoneEvent, Time};
+use vireo_rtp::{MediaEvent, NtpOrigin, Received, Silence, StreamConfig, TelephoneEvent, Time};
 
 pub const PEER: &str = "192.0.2.1:4000";
 pub const STRANGER: &str = "203.0.113.9:9";
@@ -20,8 +20,10 @@ pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
+/// Silence is sent, so that the pace is seen at all times.
 pub fn config() -> StreamConfig {
     StreamConfig {
+        silence: Silence::Send,
         telephone_event: Some(TelephoneEvent {
             send_pt: 101,
             receive_pt: 101,

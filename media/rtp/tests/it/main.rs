@@ -8,4 +8,5 @@ mod line;
 mod recording;
 mod rtcp;
 mod sending;
+mod silence;
 mod sources;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use vireo_audio::recorder::{Format, Layout, Mark, Recorder, RecorderConfig, Spec, Track};
 use vireo_audio::{Codec, wav};
 use vireo_rtp::{
-    MediaEvent, Play, RecordEnd, RecordLimits, RecordSlot, RecordStart, Repeat, Segment,
+    MediaEvent, Play, RecordEnd, RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Silence,
 };
 
 use crate::line::{Line, config};
@@ -97,10 +97,15 @@ fn loud_ms(samples: &[i16]) -> usize {
 
 #[test]
 fn caller_and_prompt_lie_side_by_side_as_on_the_wire() {
-    for ptime_ms in [10, 20, 30, 40] {
+    let silences = [Silence::Suppress, Silence::Send];
+    for (ptime_ms, silence) in [10, 20, 30, 40]
+        .into_iter()
+        .flat_map(|ms| silences.map(|s| (ms, s)))
+    {
         let studio = Studio::new();
         let mut line = Line::new(vireo_rtp::StreamConfig {
             ptime_ms,
+            silence,
             ..config()
         });
         line.speak(500, |_| 0);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vireo_rtp::rtcp::{self, Block, MAX_COMPOUND_OUT, Report, SenderInfo};
-use vireo_rtp::{MediaEvent, Received, StreamConfig};
+use vireo_rtp::{MediaEvent, Received, Silence, StreamConfig};
 
 use crate::line::{Line, SSRC, STRANGER, address, config};
 
@@ -17,7 +17,16 @@ fn compound(report: Report<'_>) -> Vec<u8> {
 
 #[test]
 fn reports_go_out_about_every_five_seconds() {
-    let mut line = Line::new(config());
+    for silence in [Silence::Send, Silence::Suppress] {
+        reports_go_out(silence);
+    }
+}
+
+fn reports_go_out(silence: Silence) {
+    let mut line = Line::new(StreamConfig {
+        silence,
+        ..config()
+    });
     line.speak(60_000, |_| 0);
     assert!((9..=20).contains(&line.rtcp.len()), "{}", line.rtcp.len());
     let gaps: Vec<u64> = line.rtcp.windows(2).map(|w| w[1].0 - w[0].0).collect();

@@ -12,7 +12,7 @@ use vireo_audio::recorder::{Finished, Format, Layout, Recorder, Spec};
 use vireo_audio::wav;
 use vireo_rtp::{
     DigitOut, JitterConfig, MediaEvent, Play, RecordEnd, RecordLimits, RecordSlot, RecordStart,
-    Repeat, Segment, Stream, StreamStats,
+    Repeat, Segment, Silence, Stream, StreamStats,
 };
 use vireo_sip::endpoint::LegEvent;
 use vireo_sip::offer_answer::{Direction, Negotiation};
@@ -159,6 +159,8 @@ impl Caller {
             address: IpAddr::from([0, 0, 0, 0]),
             codecs: Vec::new(),
             ptime_ms: 20,
+            // As a telephone does.
+            silence: Silence::Send,
             no_media_timeout_ms: None,
             inband_dtmf: InbandDtmf::Off,
             jitter: JitterConfig::default(),

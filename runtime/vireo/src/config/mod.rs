@@ -27,7 +27,7 @@ pub use text::{
 };
 pub use types::{
     Admin, Codec, Config, Flow, FlowLimits, Grants, Identity, InbandDtmf, KvGrant, Limits, Media,
-    Prompts, Ptime, Realtime, RecordingFormat, Recordings, Server, Setting, Sip, Trunk,
+    Prompts, Ptime, Realtime, RecordingFormat, Recordings, Server, Setting, Silence, Sip, Trunk,
     UnknownPeer,
 };
 

@@ -123,7 +123,7 @@ pub struct Media {
     pub address: IpAddr,
     /// The UDP ports of RTP and RTCP. A call takes two.
     pub ports: PortRange,
-    /// Threads that pace the packets; one for each CPU core when absent.
+    /// Threads that pace the packets; when absent, as many as CPU cores less one, at least one.
     #[schemars(range(min = 1, max = 256))]
     pub threads: Option<u16>,
     /// Codecs offered and accepted, the preferred first.
@@ -137,6 +137,8 @@ pub struct Media {
     /// Largest delay of the jitter buffer, milliseconds.
     #[schemars(range(min = 20, max = 500))]
     pub jitter_max_ms: u16,
+    /// What is sent while nothing plays.
+    pub silence: Silence,
     /// Ends a call after so many seconds without a single RTP packet, except on hold; 0: never.
     #[schemars(range(max = 86_400))]
     pub no_media_timeout_s: u32,
@@ -156,6 +158,7 @@ impl Default for Media {
             ptime_ms: Ptime::Ms20,
             jitter_min_ms: 40,
             jitter_max_ms: 200,
+            silence: Silence::Suppress,
             no_media_timeout_s: 60,
             realtime: Realtime::Try,
             inband_dtmf: InbandDtmf::Fallback,
@@ -235,6 +238,17 @@ impl JsonSchema for Ptime {
             "description": "Milliseconds of audio in a packet.",
         })
     }
+}
+
+/// What is sent while nothing plays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Silence {
+    /// Nothing but a packet every 5 seconds, which keeps NATs open; the first packet of speech is
+    /// marked (RFC 3551, 4.1).
+    Suppress,
+    /// A packet of silence at every packet time, for the other side that takes a gap for a failure.
+    Send,
 }
 
 /// May the media threads run with real-time priority?

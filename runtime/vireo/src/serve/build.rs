@@ -14,7 +14,7 @@ use vireo_call::settings::{
 };
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{Grants, HostConfig, Limits};
-use vireo_rtp::{EngineConfig, JitterConfig, Realtime};
+use vireo_rtp::{EngineConfig, JitterConfig, Realtime, Silence};
 use vireo_sip::stack::StackConfig;
 use vireo_sip::transport::{Listen, Protocol};
 use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, UnknownPeer};
@@ -112,6 +112,10 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
             no_media_timeout_ms: match config.media.no_media_timeout_s {
                 0 => None,
                 seconds => Some(seconds.saturating_mul(1000)),
+            },
+            silence: match config.media.silence {
+                config::Silence::Suppress => Silence::Suppress,
+                config::Silence::Send => Silence::Send,
             },
             inband_dtmf: match config.media.inband_dtmf {
                 config::InbandDtmf::Fallback => InbandDtmf::Fallback,
