@@ -1,18 +1,22 @@
-//! What a media thread costs: many streams over loopback, packets both ways.
+//! What media threads cost: many streams over loopback, and beside them the floor, which is a bare
+//! program that moves the same packets and does nothing else.
 //!
 //! ```text
-//! cargo run --release -p vireo-rtp --example pacing -- [streams] [seconds] [plain|inband|record]
+//! cargo run --release -p vireo-rtp --example pacing -- \
+//!     [--streams 1000] [--seconds 5] [--threads 1] [--peer silent|talking] [--listen plain|inband|record] [--floor]
 //! ```
 //!
-//! Prints the CPU time of the one media thread per 1,000 streams, what was sent and received on both
-//! sides, and how even the packets were, as seen by the peer (whose own scheduling is in that
-//! figure: run it as `chrt -f 20 cargo run ...` on a busy machine).
+//! Every stream plays; a talking peer sends 50 packets a second to each as well. Prints CPU time per
+//! 1,000 streams and per packet, memory per stream, what both sides counted, and how even the packets
+//! were, as seen by the peer. One media thread is kept on the first core and the peer on the last, both
+//! under SCHED_FIFO where that is allowed.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use vireo_audio::Codec;
@@ -24,63 +28,125 @@ use vireo_rtp::{
 };
 
 type Events = tokio::sync::mpsc::Receiver<MediaEvent>;
+type Failure = Box<dyn Error>;
 
 /// Peers share so many sockets.
 const SOCKETS: usize = 8;
 
+/// Octets of a packet of 20 ms.
+const PACKET: usize = 172;
+
 #[derive(Clone, Copy, PartialEq)]
-enum Mode {
+enum Listen {
     Plain,
     Inband,
     Record,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let streams: usize = arguments.next().map_or(Ok(1000), |a| a.parse())?;
-    let seconds: u64 = arguments.next().map_or(Ok(5), |a| a.parse())?;
-    let mode = match arguments.next().as_deref() {
-        None | Some("plain") => Mode::Plain,
-        Some("inband") => Mode::Inband,
-        Some("record") => Mode::Record,
-        Some(other) => return Err(format!("{other} is none of plain, inband, record").into()),
+#[derive(Clone, Copy, PartialEq)]
+enum Peer {
+    Silent,
+    Talking,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Subject {
+    Engine,
+    Floor,
+}
+
+struct Options {
+    streams: usize,
+    seconds: u64,
+    threads: usize,
+    peer: Peer,
+    listen: Listen,
+    subject: Subject,
+}
+
+fn options() -> Result<Options, Failure> {
+    let mut options = Options {
+        streams: 1000,
+        seconds: 5,
+        threads: 1,
+        peer: Peer::Talking,
+        listen: Listen::Plain,
+        subject: Subject::Engine,
     };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        if name == "--floor" {
+            options.subject = Subject::Floor;
+            continue;
+        }
+        let value = arguments.next().ok_or("a value is missing")?;
+        match (name.as_str(), value.as_str()) {
+            ("--streams", n) => options.streams = n.parse()?,
+            ("--seconds", n) => options.seconds = n.parse()?,
+            ("--threads", n) => options.threads = n.parse()?,
+            ("--peer", "silent") => options.peer = Peer::Silent,
+            ("--peer", "talking") => options.peer = Peer::Talking,
+            ("--listen", "plain") => options.listen = Listen::Plain,
+            ("--listen", "inband") => options.listen = Listen::Inband,
+            ("--listen", "record") => options.listen = Listen::Record,
+            (name, value) => return Err(format!("{name} {value} is not understood").into()),
+        }
+    }
+    Ok(options)
+}
+
+fn main() -> Result<(), Failure> {
+    let options = options()?;
+    match options.subject {
+        Subject::Engine => engine(&options),
+        Subject::Floor => floor(&options),
+    }
+}
+
+fn engine(options: &Options) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
-    let engine = Engine::start(
-        EngineConfig {
-            threads: 1,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            ports: 20_000..=49_999,
-            realtime: Realtime::Try,
-            max_streams: streams,
-        },
-        Recorder::start(RecorderConfig::new(directory.path()))?,
-    )?;
-    let sockets = (0..SOCKETS)
-        .map(|_| {
-            let socket = UdpSocket::bind("127.0.0.1:0")?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        })
-        .collect::<Result<Vec<_>, std::io::Error>>()?;
-    let calls = open(&engine, &sockets, streams, mode)?;
-    let mut load = Load::new(&sockets, &calls);
-    load.run(Duration::from_secs(2));
+    let recorder = Recorder::start(RecorderConfig::new(directory.path()))?;
+    let config = EngineConfig {
+        threads: options.threads,
+        address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ports: 20_000..=49_999,
+        realtime: Realtime::Try,
+        max_streams: options.streams,
+    };
+    if options.threads == 1 {
+        system::stay_on(system::Core::First);
+    }
+    let engine = Engine::start(config, recorder)?;
+    system::stay_on(system::Core::Last);
+    system::hurry(20);
+    let sockets = peers()?;
+    let resident = system::resident_kib();
+    let calls = open(&engine, &sockets, options)?;
+    let mut load = Load::new(
+        &sockets,
+        calls.iter().map(|(stream, _)| stream.local()).collect(),
+    );
+    load.run(Duration::from_secs(2), options.peer);
+    let resident = system::resident_kib().saturating_sub(resident);
     let before = engine.counters();
     load.reset();
-    load.run(Duration::from_secs(seconds));
+    load.run(Duration::from_secs(options.seconds), options.peer);
     let after = engine.counters();
-    let cpu = (after.cpu[0] - before.cpu[0]).as_secs_f64() / seconds as f64 * 100.0;
+    let cpu: Vec<Duration> = after
+        .cpu
+        .iter()
+        .zip(&before.cpu)
+        .map(|(a, b)| *a - *b)
+        .collect();
+    let packets = after.packets_out - before.packets_out;
+    print_cost(options, &cpu, packets);
     println!(
-        "streams {streams}, CPU {cpu:.1} % of a core, {:.1} % per 1,000 streams",
-        cpu * 1000.0 / streams as f64
-    );
-    println!(
-        "engine: out {}, in {}, late slots {}, skipped slots {}, send failures {}, dropped events {}",
-        after.packets_out - before.packets_out,
+        "engine: {:.1} KiB resident per stream; out {packets}, in {}, late slots {}, skipped slots {}, greatest delay {:?}, send failures {}, dropped events {}",
+        resident as f64 / options.streams as f64,
         after.packets_in - before.packets_in,
         after.late_slots - before.late_slots,
         after.skipped_slots - before.skipped_slots,
+        after.max_late,
         after.send_failures,
         after.events_dropped,
     );
@@ -92,44 +158,116 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Sends one packet per stream and turn on connected sockets, spread over the slots of a turn; takes
+/// one packet per stream and turn when the peer talks.
+fn floor(options: &Options) -> Result<(), Failure> {
+    let sockets = peers()?;
+    let streams = (0..options.streams)
+        .map(|i| {
+            let socket = UdpSocket::bind("127.0.0.1:0")?;
+            socket.set_nonblocking(true)?;
+            socket.connect(sockets[i % SOCKETS].local_addr()?)?;
+            Ok(socket)
+        })
+        .collect::<Result<Vec<_>, std::io::Error>>()?;
+    let targets = streams
+        .iter()
+        .map(UdpSocket::local_addr)
+        .collect::<Result<_, _>>()?;
+    let (stop, sent, cpu) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            system::stay_on(system::Core::First);
+            system::hurry(40);
+            let mut packet = [0x80; PACKET];
+            let start = Instant::now();
+            for slot in 0u32.. {
+                let due = Duration::from_millis(u64::from(slot));
+                std::thread::sleep(due.saturating_sub(start.elapsed()));
+                for socket in streams.iter().skip(slot as usize % 20).step_by(20) {
+                    if options.peer == Peer::Talking {
+                        let _ = socket.recv(&mut [0; 1500]);
+                    }
+                    packet[2..4].copy_from_slice(&((slot / 20) as u16).to_be_bytes());
+                    sent.fetch_add(u64::from(socket.send(&packet).is_ok()), Ordering::Relaxed);
+                }
+                cpu.store(system::thread_cpu_nanos(), Ordering::Relaxed);
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        system::stay_on(system::Core::Last);
+        system::hurry(20);
+        let mut load = Load::new(&sockets, targets);
+        load.run(Duration::from_secs(2), options.peer);
+        let before = (cpu.load(Ordering::Relaxed), sent.load(Ordering::Relaxed));
+        load.reset();
+        load.run(Duration::from_secs(options.seconds), options.peer);
+        let used = Duration::from_nanos(cpu.load(Ordering::Relaxed) - before.0);
+        print_cost(options, &[used], sent.load(Ordering::Relaxed) - before.1);
+        load.print();
+        stop.store(true, Ordering::Relaxed);
+    });
+    Ok(())
+}
+
+fn print_cost(options: &Options, cpu: &[Duration], packets: u64) {
+    let total: Duration = cpu.iter().sum();
+    let share = |used: &Duration| used.as_secs_f64() / options.seconds as f64 * 100.0;
+    println!(
+        "{} streams: CPU {} % of a core by thread; {:.2} % per 1,000 streams; {:.2} us per packet sent",
+        options.streams,
+        cpu.iter()
+            .map(|used| format!("{:.1}", share(used)))
+            .collect::<Vec<_>>()
+            .join(" + "),
+        share(&total) * 1000.0 / options.streams as f64,
+        total.as_secs_f64() * 1e6 / packets.max(1) as f64,
+    );
+}
+
+fn peers() -> Result<Vec<UdpSocket>, std::io::Error> {
+    (0..SOCKETS)
+        .map(|_| {
+            let socket = UdpSocket::bind("127.0.0.1:0")?;
+            socket.set_nonblocking(true)?;
+            Ok(socket)
+        })
+        .collect()
+}
+
 fn open(
     engine: &Engine,
     sockets: &[UdpSocket],
-    streams: usize,
-    mode: Mode,
-) -> Result<Vec<(Stream, Events)>, Box<dyn Error>> {
-    let prompt: Arc<[i16]> = (0..80_000)
-        .map(|i| ((i * 7919) % 16_000) as i16 - 8000)
-        .collect();
-    let prompt = Arc::new(vireo_audio::prompt::Prompt::from_samples(
-        "noise",
-        prompt.to_vec(),
-    ));
-    let mut calls = Vec::with_capacity(streams);
-    for i in 0..streams {
+    options: &Options,
+) -> Result<Vec<(Stream, Events)>, Failure> {
+    let noise = (0..80_000).map(|i| ((i * 7919) % 16_000) as i16 - 8000);
+    let prompt = vireo_audio::prompt::Prompt::from_samples("noise", noise.collect());
+    let prompt = Arc::new(prompt);
+    let mut calls = Vec::with_capacity(options.streams);
+    for i in 0..options.streams {
         let (stream, events) = engine.open()?;
         let remote = sockets[i % SOCKETS].local_addr()?;
         let mut config = StreamConfig::new(Some(remote), Codec::Pcmu, 0);
-        if mode == Mode::Inband {
+        if options.listen == Listen::Inband {
             config.inband_dtmf = InbandDtmf::On;
         }
         stream.configure(config);
-        let segments = vec![Segment::Prompt(Arc::clone(&prompt))];
         stream.play(Play {
             id: 1,
-            segments,
+            segments: vec![Segment::Prompt(Arc::clone(&prompt))],
             repeat: Repeat::Forever,
         });
-        if mode == Mode::Record {
+        if options.listen == Listen::Record {
             let spec = Spec {
                 id: format!("r{i}"),
                 layout: Layout::Stereo,
                 format: Format::Mulaw,
                 on_finished: None,
             };
-            let track = engine.recorder().open(spec)?;
             stream.record(RecordStart {
-                track,
+                track: engine.recorder().open(spec)?,
                 slot: RecordSlot::Call,
                 limits: RecordLimits::default(),
             });
@@ -153,8 +291,7 @@ struct Load<'a> {
 }
 
 impl<'a> Load<'a> {
-    fn new(sockets: &'a [UdpSocket], calls: &[(Stream, Events)]) -> Load<'a> {
-        let targets = calls.iter().map(|(stream, _)| stream.local()).collect();
+    fn new(sockets: &'a [UdpSocket], targets: Vec<SocketAddr>) -> Load<'a> {
         Load {
             sockets,
             targets,
@@ -173,11 +310,11 @@ impl<'a> Load<'a> {
     }
 
     /// Sends a twentieth of the packets every millisecond, and reads whatever comes.
-    fn run(&mut self, length: Duration) {
+    fn run(&mut self, length: Duration, peer: Peer) {
         let start = Instant::now();
         let mut slot = 0u32;
         while start.elapsed() < length {
-            while start.elapsed() >= Duration::from_millis(u64::from(slot)) {
+            while peer == Peer::Talking && start.elapsed() >= Duration::from_millis(slot.into()) {
                 self.send(slot as usize % 20);
                 slot += 1;
             }
@@ -256,5 +393,60 @@ impl<'a> Load<'a> {
             quantile(0.99),
             quantile(0.999)
         );
+    }
+}
+
+/// What the standard library does not have.
+mod system {
+    use std::mem;
+
+    #[derive(Clone, Copy, PartialEq)]
+    pub enum Core {
+        First,
+        Last,
+    }
+
+    /// Keeps the calling thread, and those that it starts, on one core.
+    pub fn stay_on(core: Core) {
+        // SAFETY: the call takes a number and gives one.
+        let online = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+        let last = usize::try_from(online).unwrap_or(1).saturating_sub(1);
+        // SAFETY: an all-zero cpu_set_t is an empty set; CPU_SET writes within it (the kernel's
+        // number of cores is below CPU_SETSIZE here), and the call reads it with its size.
+        unsafe {
+            let mut set: libc::cpu_set_t = mem::zeroed();
+            libc::CPU_SET(if core == Core::First { 0 } else { last }, &mut set);
+            libc::sched_setaffinity(0, mem::size_of::<libc::cpu_set_t>(), &set);
+        }
+    }
+
+    /// Puts the calling thread under SCHED_FIFO, if that is allowed.
+    pub fn hurry(priority: i32) {
+        let parameter = libc::sched_param {
+            sched_priority: priority,
+        };
+        // SAFETY: the parameter is valid and outlives the call; 0 is the calling thread.
+        unsafe {
+            libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &parameter)
+        };
+    }
+
+    /// CPU time of the calling thread.
+    pub fn thread_cpu_nanos() -> u64 {
+        let mut ts = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: `ts` is a valid, writable timespec.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut ts) };
+        (ts.tv_sec * 1_000_000_000 + ts.tv_nsec).cast_unsigned()
+    }
+
+    /// Resident memory of this process, KiB.
+    pub fn resident_kib() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
+            .unwrap_or(0)
     }
 }
