@@ -9,8 +9,11 @@ use std::{fmt, io, thread};
 
 use crate::{DurableCallback, Result, StoreError};
 
-/// Runs `flush` on a thread of its own: at once when somebody waits, otherwise one interval after
-/// the first write; and never sooner than one interval after the last flush began.
+/// Flushes in a row, for those in a hurry, keep this part of the interval between them.
+const HURRY: u32 = 10;
+
+/// Runs `flush` on a thread of its own: at once when somebody is in a hurry, but at least a tenth of
+/// the interval after the last flush began; otherwise one interval after the first write.
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -28,6 +31,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Vec<DurableCallback>,
+    /// One of them is in a hurry.
+    hurry: bool,
     stopping: bool,
 }
 
@@ -66,27 +71,24 @@ impl Shared {
         }
         let unasked = Instant::now() + interval;
         loop {
-            let due = if state.waiting.is_empty() {
-                unasked.max(earliest)
-            } else {
-                earliest
-            };
+            let due = if state.hurry { earliest } else { unasked };
             let now = Instant::now();
             if state.stopping || now >= due {
+                state.hurry = false;
                 return Some(std::mem::take(&mut state.waiting));
             }
             state = self.wait(state, Some(due - now));
         }
     }
 
-    fn run(&self, interval: Duration, flush: impl Fn() -> Result<()>) {
+    fn run(&self, interval: Duration, mut flush: impl FnMut() -> Result<()>) {
         let mut earliest = Instant::now();
         while let Some(waiting) = self.next(interval, earliest) {
-            earliest = Instant::now() + interval;
+            earliest = Instant::now() + interval / HURRY;
             // Before the flush: what is written while it runs asks for the next one.
             self.dirty.store(false, Ordering::Release);
             // A panic of the engine must not leave callers waiting for ever.
-            let result = catch_unwind(AssertUnwindSafe(&flush)).unwrap_or_else(|_| {
+            let result = catch_unwind(AssertUnwindSafe(&mut flush)).unwrap_or_else(|_| {
                 Err(StoreError::Engine {
                     doing: "flushing",
                     detail: "the engine panicked".into(),
@@ -107,7 +109,7 @@ impl Shared {
 impl Flusher {
     pub(crate) fn start(
         interval: Duration,
-        flush: impl Fn() -> Result<()> + Send + 'static,
+        flush: impl FnMut() -> Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let worker = Arc::clone(&shared);
@@ -129,9 +131,22 @@ impl Flusher {
         }
     }
 
+    /// Calls `done` after a flush that begins as soon as may be.
     pub(crate) fn on_durable(&self, done: DurableCallback) {
-        self.shared.lock().waiting.push(done);
-        self.shared.wake.notify_one();
+        let mut state = self.shared.lock();
+        state.waiting.push(done);
+        if !std::mem::replace(&mut state.hurry, true) {
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// Calls `done` after the next flush, which begins within an interval.
+    pub(crate) fn on_flushed(&self, done: DurableCallback) {
+        let mut state = self.shared.lock();
+        state.waiting.push(done);
+        if state.waiting.len() == 1 {
+            self.shared.wake.notify_one();
+        }
     }
 }
 

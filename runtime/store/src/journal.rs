@@ -1,9 +1,14 @@
 //! The journal: everything that a call's flow learned, in order.
 //!
-//! A journal is the log `j/<call id>\0`. One [`append`](Journal::append) is one record however many
-//! entries it brings: JSON objects, one after the other. What is longer than a record goes into several, of
-//! which the first and the last are marked, so that a batch that a crash cut short is left out when
-//! it is read, as if it had never been written.
+//! ```text
+//! j/o/<call id>\0<place>      what the journal of a running call has got
+//! j/c/<call id>\0<place>      the same, put together when the call ends
+//! ```
+//!
+//! One [`append`](Journal::append) is one record however many entries it brings: JSON objects, one
+//! after the other. What is longer than a record goes into several, of which the first and the last
+//! are marked, so that a batch that a crash cut short is left out when it is read, as if it had
+//! never been written. A record's place is the number of its first entry and that of the piece.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -14,10 +19,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::range::{delete_prefix, walk};
-use crate::{Range, Result, Store, StoreError};
+use crate::{Batch, Range, Result, Store, StoreError};
+
+/// Where the journals of running calls lie.
+pub(crate) const OPEN: &str = "j/o/";
+const CLOSED: &str = "j/c/";
 
 /// Bytes of JSON in one record.
 const PIECE_BYTES: usize = 64 * 1024;
+
+/// After so many entries a running call's journal is put together: what it has got until then need not
+/// be kept at hand.
+const SETTLE_ENTRIES: u32 = 256;
 const FIRST: u8 = 1;
 const LAST: u8 = 2;
 
@@ -150,6 +163,43 @@ impl Entry {
     }
 }
 
+/// Entries of one call, serialised.
+#[derive(Debug, Clone, Default)]
+pub struct Lines {
+    text: Vec<u8>,
+    /// Of the first and the last entry.
+    numbers: Option<(u32, u32)>,
+}
+
+impl Lines {
+    /// Adds an entry. Entries come in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`StoreError::Encode`].
+    pub fn push(&mut self, entry: &Entry) -> Result<()> {
+        let length = self.text.len();
+        if let Err(error) = serde_json::to_writer(&mut self.text, entry) {
+            self.text.truncate(length);
+            return Err(encode(&error));
+        }
+        self.ended(entry.seq);
+        Ok(())
+    }
+
+    /// Adds the entries of `later`, which come after these.
+    pub fn append(&mut self, later: &Lines) {
+        if let Some((first, last)) = later.numbers {
+            self.text.extend_from_slice(&later.text);
+            self.numbers = Some((self.numbers.map_or(first, |(first, _)| first), last));
+        }
+    }
+
+    fn ended(&mut self, seq: u32) {
+        self.text.push(b'\n');
+        self.numbers = Some((self.numbers.map_or(seq, |(first, _)| first), seq));
+    }
+}
+
 /// The journals of all calls.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -168,23 +218,67 @@ impl Journal {
     /// # Errors
     /// [`StoreError::CallId`], and what the store reports.
     pub fn append(&self, call_id: &str, entries: &[Entry]) -> Result<()> {
-        let log = log(call_id)?;
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let mut text = Vec::with_capacity(entries.len() * 160);
+        let mut lines = Lines::default();
         for entry in entries {
-            serde_json::to_writer(&mut text, entry).map_err(|error| encode(&error))?;
-            text.push(b'\n');
+            lines.push(entry)?;
         }
-        let pieces = text.chunks(PIECE_BYTES);
-        let last = pieces.len() - 1;
-        for (number, piece) in pieces.enumerate() {
-            let mut record = Vec::with_capacity(piece.len() + 1);
-            record
-                .push(if number == 0 { FIRST } else { 0 } | if number == last { LAST } else { 0 });
-            record.extend_from_slice(piece);
-            self.store.append(&log, &record)?;
+        self.append_lines(call_id, &lines)
+    }
+
+    /// As [`append`](Self::append), for entries that were serialised before.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_lines(&self, call_id: &str, lines: &Lines) -> Result<()> {
+        check_call_id(call_id)?;
+        let Some((first, last)) = lines.numbers else {
+            return Ok(());
+        };
+        let text = &lines.text;
+        let pieces = text.len().div_ceil(PIECE_BYTES);
+        let log = log(if pieces == 1 { OPEN } else { CLOSED }, call_id);
+        if pieces == 1 {
+            let record = [&[FIRST | LAST], text.as_slice()].concat();
+            self.store.put(&place(&log, first, 0), &record)?;
+        } else {
+            for (number, piece) in text.chunks(PIECE_BYTES).enumerate() {
+                let begins = if number == 0 { FIRST } else { 0 };
+                let ends = if number == pieces - 1 { LAST } else { 0 };
+                let record = [&[begins | ends], piece].concat();
+                self.store.put(&place(&log, first, number), &record)?;
+            }
+        }
+        // The number before this batch's first tells whether a stretch has ended with it.
+        if last / SETTLE_ENTRIES != first.saturating_sub(1) / SETTLE_ENTRIES {
+            let mut batch = Batch::new();
+            self.close(call_id, &mut batch)?;
+            self.store.batch(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what a running call's journal has got together: fewer and larger records.
+    pub(crate) fn close(&self, call_id: &str, batch: &mut Batch) -> Result<()> {
+        let open = log(OPEN, call_id);
+        let mut closed: Option<(Vec<u8>, Vec<u8>)> = None;
+        walk(&*self.store, Range::prefix(&*open), |key, record| {
+            let place = key.get(open.len()..).unwrap_or_default();
+            batch.delete(key);
+            match &mut closed {
+                Some((_, whole)) if whole.len() + record.len() <= PIECE_BYTES => {
+                    whole.extend_from_slice(record.get(1..).unwrap_or_default());
+                }
+                _ => {
+                    let key = [&log(CLOSED, call_id), place].concat();
+                    if let Some((key, whole)) = closed.replace((key, record.to_vec())) {
+                        batch.put(key, whole);
+                    }
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if let Some((key, whole)) = closed {
+            batch.put(key, whole);
         }
         Ok(())
     }
@@ -194,9 +288,22 @@ impl Journal {
     /// # Errors
     /// [`StoreError::CallId`]; [`StoreError::Record`] if an entry cannot be read.
     pub fn read(&self, call_id: &str) -> Result<Vec<Entry>> {
+        check_call_id(call_id)?;
+        let mut records = Vec::new();
+        for log in [log(CLOSED, call_id), log(OPEN, call_id)] {
+            walk(&*self.store, Range::prefix(&*log), |key, record| {
+                records.push((
+                    key.get(log.len()..).unwrap_or_default().to_vec(),
+                    record.to_vec(),
+                ));
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        // What a long call has got until now is closed, and what came of it since then is not.
+        records.sort_unstable();
         let mut entries = Vec::new();
         let mut text = Vec::new();
-        walk(&*self.store, Range::prefix(log(call_id)?), |_, record| {
+        for (_, record) in &records {
             let (flags, piece) = record
                 .split_first()
                 .ok_or_else(|| StoreError::record("journal", call_id, "a record is empty"))?;
@@ -214,8 +321,7 @@ impl Journal {
                 }
                 text.clear();
             }
-            Ok(ControlFlow::Continue(()))
-        })?;
+        }
         Ok(entries)
     }
 
@@ -224,7 +330,9 @@ impl Journal {
     /// # Errors
     /// [`StoreError::CallId`], and what the store reports.
     pub fn delete(&self, call_id: &str) -> Result<()> {
-        delete_prefix(&*self.store, &log(call_id)?).map(drop)
+        check_call_id(call_id)?;
+        delete_prefix(&*self.store, &log(CLOSED, call_id))?;
+        delete_prefix(&*self.store, &log(OPEN, call_id)).map(drop)
     }
 }
 
@@ -235,10 +343,14 @@ fn encode(error: &serde_json::Error) -> StoreError {
     }
 }
 
-/// The log of a call. No call id holds the control character that ends it.
-fn log(call_id: &str) -> Result<Vec<u8>> {
-    check_call_id(call_id)?;
-    Ok(format!("j/{call_id}\0").into_bytes())
+/// What the keys of a call's journal begin with. No call id holds the control character that ends it.
+fn log(room: &str, call_id: &str) -> Vec<u8> {
+    [room, call_id, "\0"].concat().into_bytes()
+}
+
+/// The key of a record: the number of its first entry, and that of the piece.
+fn place(log: &[u8], entry: u32, piece: usize) -> Vec<u8> {
+    [log, &entry.to_be_bytes(), &(piece as u32).to_be_bytes()].concat()
 }
 
 pub(crate) fn check_call_id(call_id: &str) -> Result<()> {

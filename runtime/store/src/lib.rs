@@ -9,10 +9,10 @@
 //!   SledStore  MemoryStore                 one conformance suite for both
 //! ```
 //!
-//! **Durability.** A write is visible at once and on disk a little later: one thread flushes at
-//! most every 50 ms, and everybody who must not promise before the disk has it waits for that
-//! shared flush ([`Store::flush`], [`Store::put_durable`], or [`Store::on_durable`] for callers
-//! that may not block a thread). A process that is killed loses at most what was written since the
+//! **Durability.** A write is visible at once and on disk a little later: one thread flushes within
+//! 50 ms, sooner if somebody waits ([`Store::flush`], [`Store::put_durable`], or
+//! [`Store::on_durable`] for callers that may not block a thread), and all who wait share a flush.
+//! A process that is killed loses at most what was written since the
 //! last flush, and never what somebody waited for.
 //!
 //! **Threads.** Every call may touch the disk. None of this is for media threads.

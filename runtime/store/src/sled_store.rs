@@ -1,35 +1,39 @@
-//! The embedded store: sled 0.34, with a flusher and a format mark of our own.
+//! The embedded store: sled 0.34 for what stays, and a commit log and a group commit of our own
+//! before it.
 //!
-//! ```text
-//! <directory>/FORMAT   "vireo-store 1": written last, once the store is whole
-//! <directory>/sled/    sled's own files
-//! ```
-//!
-//! sled recovers a damaged file by cutting it short, and an unreadable one comes back as an empty
-//! store. The mark is kept twice, beside sled's files and as a record in them, so that such a loss
-//! is an error and not a silent beginning from nothing.
+//! A write goes into memory and, with the next flush, into the log. When 4 MiB have come together a
+//! thread moves them into sled, in the order of their keys, and the log begins anew. So a promise
+//! costs one write and one sync whatever was written, sled is written to in few large steps, and
+//! the marks of calls, which are deleted after seconds, are never written to it.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+mod commit_log;
+mod format;
+mod merge;
+mod overlay;
+
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::commit_log::{Frame, LogFile};
+use self::format::{LOG_DIR, SLED_DIR, State};
+use self::merge::{Merger, Target};
+use self::overlay::Overlay;
 use crate::flusher::Flusher;
 use crate::store::{check_key, check_value, log_index, log_key};
-use crate::{
-    Batch, Direction, DurableCallback, Operation, Pair, Range, Result, Store, StoreError, Swap,
-};
-
-/// The layout of keys and records, as it stands in the mark. Changes with every incompatible change.
-const FORMAT: &str = "vireo-store 1";
-const FORMAT_KEY: &[u8] = b"!format";
-const FORMAT_FILE: &str = "FORMAT";
-const SLED_DIR: &str = "sled";
+use crate::{Batch, DurableCallback, Pair, Range, Result, Store, StoreError, Swap};
 
 /// sled moves a page that is larger than a segment into a file of its own, which it never syncs.
 /// Sixteen values of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES) fit into a segment of this size.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// So many bytes of writes are moved into sled together.
+const MERGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a disk that takes nothing may make us keep in memory.
+const UNWRITTEN_BYTES: usize = 64 * 1024 * 1024;
 
 /// How to open a [`SledStore`].
 #[derive(Debug, Clone)]
@@ -37,30 +41,40 @@ pub struct SledOptions {
     dir: PathBuf,
     flush_interval: Duration,
     cache_bytes: u64,
+    merge_bytes: usize,
 }
 
 impl SledOptions {
-    /// The store in `dir`, flushed at most every 50 ms, with 64 MiB of page cache.
+    /// The store in `dir`, flushed 50 ms after a write, with 16 MiB of page cache.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             flush_interval: Duration::from_millis(50),
-            cache_bytes: 64 * 1024 * 1024,
+            cache_bytes: 16 * 1024 * 1024,
+            merge_bytes: MERGE_BYTES,
         }
     }
 
-    /// The least time between the beginnings of two flushes, and so about the most that a kill can lose
-    /// of what nobody waited for.
+    /// How long a write may wait for its flush when nobody is in a hurry, and so about the most that a
+    /// kill can lose of what nobody waited for. A flush that somebody waits for begins at once, and
+    /// at least a tenth of this after the one before.
     #[must_use]
     pub fn flush_interval(mut self, interval: Duration) -> Self {
         self.flush_interval = interval;
         self
     }
 
-    /// Memory for pages, in bytes.
+    /// Memory for sled's pages, in bytes.
     #[must_use]
     pub fn cache_bytes(mut self, bytes: u64) -> Self {
         self.cache_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of writes are moved into sled together.
+    #[must_use]
+    pub fn merge_bytes(mut self, bytes: usize) -> Self {
+        self.merge_bytes = bytes;
         self
     }
 
@@ -72,23 +86,125 @@ impl SledOptions {
     /// [`Io`](StoreError::Io); the directory is unchanged after the first three.
     pub fn open(self) -> Result<SledStore> {
         let dir = self.dir.clone();
-        let state = inspect(&dir)?;
+        let state = format::inspect(&dir)?;
         let db = open_sled(&self)?;
-        verify_record(&dir, &db, state)?;
-        let file = dir.join(SLED_DIR).join("db");
-        let sync = File::open(&file).map_err(|error| StoreError::io("open", &file, error))?;
-        let tree: sled::Tree = (*db).clone();
-        let flush = {
-            let db = db.clone();
-            move || flush(&db, &sync, &file)
-        };
-        flush()?;
+        format::verify_record(&dir, &db, state)?;
+        let target = Target::new(&db, &dir.join(SLED_DIR).join("db"))?;
+        target.flush()?;
+        let log_dir = dir.join(LOG_DIR);
+        fs::create_dir_all(&log_dir).map_err(|error| StoreError::io("create", &log_dir, error))?;
         if state == State::New {
-            write_mark(&dir)?;
+            format::write_mark(&dir)?;
         }
-        let flusher = Flusher::start(self.flush_interval, flush)
-            .map_err(|error| StoreError::io("start the flushing thread of", &dir, error))?;
-        Ok(SledStore { flusher, tree, db })
+        let shared = Arc::new(Shared {
+            tree: (*db).clone(),
+            overlay: Mutex::new(Overlay::new()),
+        });
+        let log = recover(&log_dir, &shared, &target)?;
+        let start = |error| StoreError::io("start a thread of", &dir, error);
+        let merger = Merger::start(target, Arc::clone(&shared)).map_err(start)?;
+        let mut commits = Commits {
+            log,
+            log_dir,
+            shared: Arc::clone(&shared),
+            merger: merger.sender(),
+            merge_bytes: self.merge_bytes,
+            unwritten: Frame::new(),
+            before_merge: Vec::new(),
+        };
+        let flusher =
+            Flusher::start(self.flush_interval, move || commits.flush()).map_err(start)?;
+        Ok(SledStore {
+            flusher: Some(flusher),
+            merger: Some(merger),
+            shared,
+            db,
+            dir,
+        })
+    }
+}
+
+/// Moves what the last process left in the log into sled, and begins a new log.
+fn recover(log_dir: &Path, shared: &Shared, target: &Target) -> Result<LogFile> {
+    let (old, next) = commit_log::files(log_dir)?;
+    let mut overlay = shared.lock();
+    for path in &old {
+        commit_log::replay(path, |key, value| overlay.take(key, value))?;
+    }
+    let writes = overlay.begin_merge();
+    let mut frame = std::mem::replace(&mut overlay.frame, Frame::new());
+    drop(overlay);
+    let mut log = LogFile::create(log_dir, next)?;
+    if !frame.is_empty() {
+        log.commit(&mut frame)?;
+    }
+    target.merge(&writes, &old)?;
+    shared.lock().end_merge();
+    Ok(log)
+}
+
+#[derive(Debug)]
+struct Shared {
+    tree: sled::Tree,
+    overlay: Mutex<Overlay>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Overlay> {
+        // Whoever panics under the lock leaves maps of plain bytes behind, each of them whole.
+        self.overlay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The flushing thread's own: brings writes into the log, and begins merges.
+struct Commits {
+    log: LogFile,
+    log_dir: PathBuf,
+    shared: Arc<Shared>,
+    merger: std::sync::mpsc::Sender<merge::Order>,
+    merge_bytes: usize,
+    /// What the disk did not take; the frame for what came later fills up meanwhile.
+    unwritten: Frame,
+    /// The logs that go with the merge that waits for the new log's first flush.
+    before_merge: Vec<merge::Order>,
+}
+
+impl Commits {
+    fn flush(&mut self) -> Result<()> {
+        self.commit()?;
+        // Only now: nobody waits for a merge.
+        let due = {
+            let overlay = self.shared.lock();
+            overlay.recent_bytes() >= self.merge_bytes && !overlay.is_merging()
+        };
+        if due && let Err(error) = self.begin_merge() {
+            tracing::error!(%error, "the store could not begin a new commit log");
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<()> {
+        if !self.unwritten.is_empty() {
+            self.log.commit(&mut self.unwritten)?;
+        }
+        self.unwritten = std::mem::replace(&mut self.shared.lock().frame, Frame::new());
+        if !self.unwritten.is_empty() {
+            self.log.commit(&mut self.unwritten)?;
+            self.unwritten = Frame::new();
+        }
+        for order in self.before_merge.drain(..) {
+            // The thread is gone only while the store closes, which merges by itself.
+            let _ = self.merger.send(order);
+        }
+        Ok(())
+    }
+
+    fn begin_merge(&mut self) -> Result<()> {
+        let (old, next) = commit_log::files(&self.log_dir)?;
+        self.log = LogFile::create(&self.log_dir, next)?;
+        let writes = self.shared.lock().begin_merge();
+        self.before_merge.push(merge::Order { writes, old });
+        self.commit()
     }
 }
 
@@ -98,10 +214,12 @@ impl SledOptions {
 /// as it is open.
 #[derive(Debug)]
 pub struct SledStore {
-    // First: its thread ends, with a last flush, before sled closes.
-    flusher: Flusher,
-    tree: sled::Tree,
+    // Some until it is dropped.
+    flusher: Option<Flusher>,
+    merger: Option<Merger>,
+    shared: Arc<Shared>,
     db: sled::Db,
+    dir: PathBuf,
 }
 
 impl SledStore {
@@ -113,7 +231,7 @@ impl SledStore {
         SledOptions::new(dir).open()
     }
 
-    /// Bytes on disk.
+    /// Bytes on disk, the commit log left out.
     ///
     /// # Errors
     /// [`StoreError::Engine`].
@@ -122,26 +240,66 @@ impl SledStore {
             .size_on_disk()
             .map_err(|error| engine("measuring", error))
     }
+
+    fn write(&self, change: impl FnOnce(&mut Overlay)) -> Result<()> {
+        let mut overlay = self.shared.lock();
+        check_room(&overlay)?;
+        change(&mut overlay);
+        drop(overlay);
+        self.written();
+        Ok(())
+    }
+
+    fn written(&self) {
+        if let Some(flusher) = &self.flusher {
+            flusher.written();
+        }
+    }
+}
+
+fn check_room(overlay: &Overlay) -> Result<()> {
+    if overlay.frame.len() > UNWRITTEN_BYTES {
+        return Err(StoreError::Engine {
+            doing: "writing",
+            detail: "the disk takes nothing, and too much waits for it".into(),
+        });
+    }
+    Ok(())
+}
+
+impl Drop for SledStore {
+    /// Flushes, and moves everything into sled.
+    fn drop(&mut self) {
+        drop(self.flusher.take());
+        drop(self.merger.take());
+        let close = || {
+            let target = Target::new(&self.db, &self.dir.join(SLED_DIR).join("db"))?;
+            let log_dir = self.dir.join(LOG_DIR);
+            // From the log and not from memory: what the disk did not take was reported as lost.
+            *self.shared.lock() = Overlay::new();
+            let log = recover(&log_dir, &self.shared, &target)?;
+            if !self.shared.lock().has_passing() {
+                fs::remove_file(log.path())
+                    .map_err(|error| StoreError::io("delete", log.path(), error))?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        if let Err(error) = close() {
+            tracing::error!(%error, "the store keeps its commit log until it is opened again");
+        }
+    }
 }
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
         check_key(key)?;
-        let value = self
-            .tree
-            .get(key)
-            .map_err(|error| engine("reading", error))?;
-        Ok(value.map(|value| value.to_vec()))
+        self.shared.lock().get(&self.shared.tree, key)
     }
 
     fn put(&self, key: &[u8], value: &[u8]) -> Result<()> {
         check_key(key)?;
         check_value(value)?;
-        self.tree
-            .insert(key, value)
-            .map_err(|error| engine("writing", error))?;
-        self.flusher.written();
-        Ok(())
+        self.write(|overlay| overlay.write(key, Some(value)))
     }
 
     fn compare_and_swap(
@@ -152,93 +310,68 @@ impl Store for SledStore {
     ) -> Result<Swap> {
         check_key(key)?;
         check_value(new.unwrap_or_default())?;
-        let swapped = self.tree.compare_and_swap(key, expected, new);
-        match swapped.map_err(|error| engine("writing", error))? {
-            Ok(()) => {
-                self.flusher.written();
-                Ok(Swap::Done)
-            }
-            Err(conflict) => Ok(Swap::Conflict {
-                current: conflict.current.map(|value| value.to_vec()),
-            }),
+        let mut overlay = self.shared.lock();
+        check_room(&overlay)?;
+        let current = overlay.get(&self.shared.tree, key)?;
+        if current.as_deref() != expected {
+            return Ok(Swap::Conflict { current });
         }
+        overlay.write(key, new);
+        drop(overlay);
+        self.written();
+        Ok(Swap::Done)
     }
 
     fn delete(&self, key: &[u8]) -> Result<()> {
         check_key(key)?;
-        self.tree
-            .remove(key)
-            .map_err(|error| engine("writing", error))?;
-        self.flusher.written();
-        Ok(())
+        self.write(|overlay| overlay.write(key, None))
     }
 
     fn range(&self, range: &Range) -> Result<Vec<Pair>> {
-        if range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let pairs = self
-            .tree
-            .range::<&[u8], _>(range.bounds())
-            .map(|pair| match pair {
-                Ok((key, value)) => Ok((key.to_vec(), value.to_vec())),
-                Err(error) => Err(engine("reading", error)),
-            });
-        match range.direction() {
-            Direction::Forward => pairs.take(range.max()).collect(),
-            Direction::Backward => pairs.rev().take(range.max()).collect(),
-        }
+        let overlay = self.shared.lock();
+        let pairs = overlay.range(&self.shared.tree, range);
+        pairs.take(range.max()).collect()
     }
 
     fn append(&self, log: &[u8], value: &[u8]) -> Result<u64> {
         check_key(&log_key(log, 0))?;
         check_value(value)?;
-        let entries = log_key(log, 0)..=log_key(log, u64::MAX);
-        loop {
-            let mut index = 0;
-            for key in self.tree.range(entries.clone()).keys().rev() {
-                let key = key.map_err(|error| engine("reading", error))?;
-                if let Some(last) = log_index(log, &key) {
-                    index = last + 1;
-                    break;
-                }
-            }
-            // Only one of several writers gets the place; the others look again.
-            if self.compare_and_swap(&log_key(log, index), None, Some(value))? == Swap::Done {
-                return Ok(index);
+        let mut overlay = self.shared.lock();
+        check_room(&overlay)?;
+        let entries = Range::prefix(log).backward();
+        let mut index = 0;
+        for pair in overlay.range(&self.shared.tree, &entries) {
+            if let Some(last) = log_index(log, &pair?.0) {
+                index = last + 1;
+                break;
             }
         }
+        overlay.write(&log_key(log, index), Some(value));
+        drop(overlay);
+        self.written();
+        Ok(index)
     }
 
     fn batch(&self, batch: &Batch) -> Result<()> {
         batch.check()?;
-        // sled's batch is a map and forgets the order, so the last operation on a key must be its only one:
-        // inserting them in order does that.
-        let mut writes = sled::Batch::default();
-        for operation in batch.operations() {
-            match operation {
-                Operation::Put { key, value } => writes.insert(key.as_slice(), value.as_slice()),
-                Operation::Delete { key } => writes.remove(key.as_slice()),
+        self.write(|overlay| {
+            for operation in batch.operations() {
+                overlay.apply(operation);
             }
-        }
-        self.tree
-            .apply_batch(writes)
-            .map_err(|error| engine("writing", error))?;
-        self.flusher.written();
-        Ok(())
+        })
     }
 
     fn on_durable(&self, done: DurableCallback) {
-        self.flusher.on_durable(done);
+        if let Some(flusher) = &self.flusher {
+            flusher.on_durable(done);
+        }
     }
-}
 
-/// sled asks the kernel to write its buffers out (`sync_file_range`), but not for the file's length
-/// nor the drive's cache: that takes a sync of our own.
-fn flush(db: &sled::Db, file: &File, path: &Path) -> Result<()> {
-    db.flush().map_err(|error| engine("flushing", error))?;
-    file.sync_data()
-        .map_err(|error| StoreError::io("sync", path, error))
+    fn on_flushed(&self, done: DurableCallback) {
+        if let Some(flusher) = &self.flusher {
+            flusher.on_flushed(done);
+        }
+    }
 }
 
 fn engine(doing: &'static str, error: sled::Error) -> StoreError {
@@ -246,54 +379,6 @@ fn engine(doing: &'static str, error: sled::Error) -> StoreError {
         doing,
         detail: error.to_string(),
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Absent, empty, or left behind by a creation that was cut short.
-    New,
-    /// Marked as whole.
-    Marked,
-}
-
-/// Looks at the directory without changing it.
-fn inspect(dir: &Path) -> Result<State> {
-    let mark = dir.join(FORMAT_FILE);
-    match fs::read(&mark) {
-        Ok(found) => {
-            let found = String::from_utf8_lossy(&found);
-            if found.trim_end() == FORMAT {
-                return Ok(State::Marked);
-            }
-            let found = found.trim_end().chars().take(60).collect();
-            return Err(StoreError::ForeignVersion {
-                dir: dir.to_owned(),
-                found,
-                supported: FORMAT,
-            });
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(StoreError::io("read", mark, error)),
-    }
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::New),
-        Err(error) => return Err(StoreError::io("list", dir, error)),
-    };
-    for entry in entries {
-        let name = entry
-            .map_err(|error| StoreError::io("list", dir, error))?
-            .file_name();
-        // Both are ours, and all that a creation leaves behind that was cut short.
-        if name != SLED_DIR && name != "FORMAT.new" {
-            let found = name.to_string_lossy().into_owned();
-            return Err(StoreError::NotAStore {
-                dir: dir.to_owned(),
-                found,
-            });
-        }
-    }
-    Ok(State::New)
 }
 
 fn open_sled(options: &SledOptions) -> Result<sled::Db> {
@@ -321,42 +406,4 @@ fn open_sled(options: &SledOptions) -> Result<sled::Db> {
             detail: error.to_string(),
         },
     })
-}
-
-/// Checks the format record inside the store, or writes it into a new one.
-fn verify_record(dir: &Path, db: &sled::Db, state: State) -> Result<()> {
-    let corrupt = |detail: &str| StoreError::Corrupt {
-        dir: dir.to_owned(),
-        detail: detail.to_owned(),
-    };
-    let found = db
-        .get(FORMAT_KEY)
-        .map_err(|error| engine("reading", error))?;
-    match (found, state) {
-        (Some(found), _) if found == FORMAT.as_bytes() => Ok(()),
-        (Some(_), _) => Err(corrupt("the format record differs from the file FORMAT")),
-        (None, State::Marked) => Err(corrupt("the format record is gone")),
-        (None, State::New) if !db.is_empty() => {
-            Err(corrupt("there are records but no format record"))
-        }
-        (None, State::New) => {
-            db.insert(FORMAT_KEY, FORMAT)
-                .map_err(|error| engine("writing", error))?;
-            Ok(())
-        }
-    }
-}
-
-/// Writes the file FORMAT, whole or not at all.
-fn write_mark(dir: &Path) -> Result<()> {
-    let new = dir.join("FORMAT.new");
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&new)?;
-        writeln!(file, "{FORMAT}")?;
-        file.sync_all()?;
-        fs::rename(&new, dir.join(FORMAT_FILE))?;
-        File::open(dir.join(SLED_DIR))?.sync_all()?;
-        File::open(dir)?.sync_all()
-    };
-    write().map_err(|error| StoreError::io("write the format mark in", dir, error))
 }

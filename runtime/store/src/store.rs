@@ -74,6 +74,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// This is the way to wait from asynchronous code: let `done` send on a oneshot channel.
     fn on_durable(&self, done: DurableCallback);
 
+    /// As [`on_durable`](Self::on_durable), for those who are in no hurry: waits for the flush that comes
+    /// anyway, so that many calls that end in a row cost one.
+    fn on_flushed(&self, done: DurableCallback) {
+        self.on_durable(done);
+    }
+
     /// Waits until everything that this thread wrote before is on disk. Many waiters share one
     /// flush, so this takes as long as the disk plus at most the flush interval.
     fn flush(&self) -> Result<()> {

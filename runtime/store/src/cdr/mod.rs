@@ -5,6 +5,8 @@
 //! c/t/<received, 8 bytes><call id>    the CDR, in the order of time
 //! c/i/<call id>                       when it was received: where the CDR lies
 //! ```
+//!
+//! A call id that begins with the time of its call, as a ULID does, needs no `c/i/`.
 
 mod record;
 
@@ -23,7 +25,8 @@ pub use record::{
     StreamStats,
 };
 
-const OPEN: &str = "c/o/";
+/// Where the marks of running calls lie.
+pub(crate) const OPEN: &str = "c/o/";
 const BY_TIME: &[u8] = b"c/t/";
 const BY_ID: &str = "c/i/";
 
@@ -130,7 +133,7 @@ impl Cdrs {
     /// cannot get there. `done` must not block.
     pub fn finish_then(&self, cdr: Cdr, done: DurableCallback) {
         match self.write(cdr) {
-            Ok(()) => self.store.on_durable(done),
+            Ok(()) => self.store.on_flushed(done),
             Err(error) => done(Err(error)),
         }
     }
@@ -253,12 +256,15 @@ impl Cdrs {
         let call_id = &cdr.call.call_id;
         let key = time_key(cdr.call.received_ms, call_id);
         let mut batch = Batch::new();
-        if let Some(old) = self.find(call_id)?.filter(|old| *old != key) {
-            batch.delete(old);
-        }
         batch.delete(open_key(call_id)?);
-        batch.put(id_key(call_id), cdr.call.received_ms.to_be_bytes());
+        if ulid_ms(call_id) != Some(cdr.call.received_ms) {
+            if let Some(old) = self.find(call_id)?.filter(|old| *old != key) {
+                batch.delete(old);
+            }
+            batch.put(id_key(call_id), cdr.call.received_ms.to_be_bytes());
+        }
         batch.put(key, record);
+        Journal::new(Arc::clone(&self.store)).close(call_id, &mut batch)?;
         self.store.batch(&batch)
     }
 
@@ -266,7 +272,11 @@ impl Cdrs {
     fn find(&self, call_id: &str) -> Result<Option<Vec<u8>>> {
         check_call_id(call_id)?;
         let Some(received) = self.store.get(&id_key(call_id))? else {
-            return Ok(None);
+            let key = ulid_ms(call_id).map(|received_ms| time_key(received_ms, call_id));
+            return match key {
+                Some(key) => Ok(self.store.get(&key)?.map(|_| key)),
+                None => Ok(None),
+            };
         };
         let received = <[u8; 8]>::try_from(received)
             .map_err(|_| StoreError::record("CDR index", call_id, "it is not 8 bytes long"))?;
@@ -281,6 +291,27 @@ fn open_key(call_id: &str) -> Result<Vec<u8>> {
 
 fn id_key(call_id: &str) -> Vec<u8> {
     [BY_ID, call_id].concat().into_bytes()
+}
+
+/// The milliseconds that a ULID begins with: 48 bits in the first ten of its 26 characters, in
+/// Crockford's base 32, here in lower case.
+fn ulid_ms(call_id: &str) -> Option<u64> {
+    let time = call_id
+        .as_bytes()
+        .get(..10)
+        .filter(|_| call_id.len() == 26)?;
+    time.iter().try_fold(0, |value: u64, character| {
+        let digit = match character {
+            b'0'..=b'9' => character - b'0',
+            b'a'..=b'h' => character - b'a' + 10,
+            b'j' | b'k' => character - b'j' + 18,
+            b'm' | b'n' => character - b'm' + 20,
+            b'p'..=b't' => character - b'p' + 22,
+            b'v'..=b'z' => character - b'v' + 27,
+            _ => return None,
+        };
+        Some(value << 5 | u64::from(digit))
+    })
 }
 
 fn time_key(received_ms: u64, call_id: &str) -> Vec<u8> {

@@ -1,8 +1,9 @@
 //! Journals: written in batches, read whole.
 
 use serde_json::json;
+use vireo_store::cdr::{Cdr, OpenCall, Outcome};
 use vireo_store::journal::{Entry, Json, Kind};
-use vireo_store::{Journal, Range, StoreError};
+use vireo_store::{Cdrs, Journal, Range, StoreError};
 
 use crate::memory;
 
@@ -90,6 +91,38 @@ fn json_over_several_lines_stays_one_entry() {
     );
 }
 
+/// The CDR puts the records of a call together; a long call's are put together on the way.
+#[test]
+fn few_records_are_left_of_many_appends() {
+    let store = memory();
+    let journal = Journal::new(store.clone());
+    let entries: Vec<_> = (0..700).map(entry).collect();
+    for one in &entries {
+        journal.append("c", std::slice::from_ref(one)).unwrap();
+    }
+    journal.append("d", &entries[..1]).unwrap();
+    let open = |call: &str| {
+        let range = Range::prefix(format!("j/o/{call}\0"));
+        store.range(&range).unwrap().len()
+    };
+    assert_eq!((open("c"), open("d")), (700 - 513, 1));
+    assert_eq!(journal.read("c").unwrap(), entries);
+    let call = OpenCall {
+        call_id: "c".into(),
+        ..OpenCall::default()
+    };
+    Cdrs::new(store.clone())
+        .finish(Cdr::new(call, 9, Outcome::Completed))
+        .unwrap();
+    assert_eq!((open("c"), open("d")), (0, 1));
+    assert_eq!(journal.read("c").unwrap(), entries);
+    assert_eq!(store.range(&Range::prefix("j/c/")).unwrap().len(), 3);
+    journal.append("c", &[entry(700)]).unwrap();
+    assert_eq!(journal.read("c").unwrap()[700], entry(700));
+    journal.delete("c").unwrap();
+    assert_eq!(journal.read("c").unwrap(), []);
+}
+
 /// An HTTP reply of 1 MiB is an entry, too.
 #[test]
 fn long_entries_go_into_several_records() {
@@ -99,7 +132,7 @@ fn long_entries_go_into_several_records() {
     let entries = [entry(0), long, entry(2)];
     journal.append("c", &entries).unwrap();
     assert_eq!(journal.read("c").unwrap(), entries);
-    assert!(store.range(&Range::prefix("j/c\0")).unwrap().len() > 20);
+    assert!(store.range(&Range::prefix("j/c/c\0")).unwrap().len() > 20);
     journal.delete("c").unwrap();
     assert_eq!(store.range(&Range::prefix("j/")).unwrap(), []);
 }
@@ -117,7 +150,7 @@ fn a_batch_that_was_cut_short_is_left_out() {
     journal.append("c", &[entry(0)]).unwrap();
     journal.append("c", &long).unwrap();
     let last = store
-        .range(&Range::prefix("j/c\0").backward().limit(1))
+        .range(&Range::prefix("j/c/c\0").backward().limit(1))
         .unwrap()
         .remove(0)
         .0;
@@ -132,7 +165,9 @@ fn a_batch_that_was_cut_short_is_left_out() {
 fn fields_of_a_later_version_are_tolerated() {
     let store = memory();
     let line = br#"{"seq":1,"at_ms":2,"kind":{"verb":{"name":"play","request":{},"reply":null,"cost":3}},"span":"x"}"#;
-    store.append(b"j/c\0", &[&[3], &line[..]].concat()).unwrap();
+    store
+        .put(b"j/c/c\0\0\0\0\x01\0\0\0\0", &[&[3], &line[..]].concat())
+        .unwrap();
     let read = Journal::new(store).read("c").unwrap();
     assert_eq!(
         read,
@@ -149,7 +184,9 @@ fn fields_of_a_later_version_are_tolerated() {
 #[test]
 fn what_cannot_be_read_is_told() {
     let store = memory();
-    store.append(b"j/c\0", b"\x03{\"seq\":").unwrap();
+    store
+        .put(b"j/c/c\0\0\0\0\0\0\0\0\0", b"\x03{\"seq\":")
+        .unwrap();
     let journal = Journal::new(store);
     assert!(matches!(journal.read("c"), Err(StoreError::Record { .. })));
     for id in ["", "a\0", "a\n", &"i".repeat(129)] {

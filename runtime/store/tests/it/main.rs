@@ -11,6 +11,7 @@ mod directory;
 mod journal;
 mod kill;
 mod kv;
+mod logs;
 
 use std::sync::Arc;
 
