@@ -43,18 +43,7 @@ impl Peer {
         socket
             .set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
-        let on: libc::c_int = 1;
-        // SAFETY: the option takes an int, which outlives the call.
-        let result = unsafe {
-            libc::setsockopt(
-                socket.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_TIMESTAMPNS,
-                (&raw const on).cast(),
-                size_of::<libc::c_int>() as libc::socklen_t,
-            )
-        };
-        assert_eq!(result, 0, "SO_TIMESTAMPNS");
+        stamp(&socket);
         let socket = Arc::new(socket);
         let packets = Arc::new(Mutex::new(Vec::new()));
         let stop = Arc::new(AtomicBool::new(false));
@@ -205,8 +194,47 @@ impl Sender {
     }
 }
 
-fn receive(socket: &UdpSocket) -> Option<Packet> {
-    let mut bytes = [0_u8; 2048];
+impl Packet {
+    /// Reads the header (RFC 3550, 5.1); `None` for what is no RTP. No CSRCs, no extension: the
+    /// server sends neither.
+    pub fn parse(packet: &[u8], at_ns: i64) -> Option<Self> {
+        if packet.len() < 12 || packet[0] >> 6 != 2 {
+            return None;
+        }
+        Some(Self {
+            at_ns,
+            payload_type: packet[1] & 0x7f,
+            marker: packet[1] & 0x80 != 0,
+            sequence: u16::from_be_bytes([packet[2], packet[3]]),
+            timestamp: u32::from_be_bytes(packet[4..8].try_into().unwrap()),
+            ssrc: u32::from_be_bytes(packet[8..12].try_into().unwrap()),
+            payload: packet[12..].to_vec(),
+        })
+    }
+}
+
+/// Asks the kernel for the time of arrival of each datagram ([`receive_stamped`]).
+///
+/// # Panics
+/// The system has no `SO_TIMESTAMPNS`.
+pub fn stamp(socket: &UdpSocket) {
+    let on: libc::c_int = 1;
+    // SAFETY: the option takes an int, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_TIMESTAMPNS,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    assert_eq!(result, 0, "SO_TIMESTAMPNS");
+}
+
+/// The next datagram: its length, and when the kernel took it in, in ns since 1970. `None` when
+/// there is none within the socket's timeout.
+pub fn receive_stamped(socket: &UdpSocket, bytes: &mut [u8]) -> Option<(usize, i64)> {
     let mut control = [0_u8; 128];
     let mut vector = libc::iovec {
         iov_base: bytes.as_mut_ptr().cast(),
@@ -230,19 +258,13 @@ fn receive(socket: &UdpSocket) -> Option<Packet> {
         let time: libc::timespec = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
         time.tv_sec * 1_000_000_000 + time.tv_nsec
     };
-    let packet = &bytes[..length];
-    if length < 12 || packet[0] >> 6 != 2 {
-        return None;
-    }
-    Some(Packet {
-        at_ns,
-        payload_type: packet[1] & 0x7f,
-        marker: packet[1] & 0x80 != 0,
-        sequence: u16::from_be_bytes([packet[2], packet[3]]),
-        timestamp: u32::from_be_bytes(packet[4..8].try_into().unwrap()),
-        ssrc: u32::from_be_bytes(packet[8..12].try_into().unwrap()),
-        payload: packet[12..].to_vec(),
-    })
+    Some((length, at_ns))
+}
+
+fn receive(socket: &UdpSocket) -> Option<Packet> {
+    let mut bytes = [0_u8; 2048];
+    let (length, at_ns) = receive_stamped(socket, &mut bytes)?;
+    Packet::parse(&bytes[..length], at_ns)
 }
 
 /// ITU-T G.711 mu-law, decoded by its formula.

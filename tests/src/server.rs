@@ -34,6 +34,10 @@ pub struct Setup {
     pub recordings: String,
     /// The routes; generated from `flows` (called number = flow name) when none is given.
     pub routes: Option<String>,
+    /// Where the prompts lie; `target/prompts` when absent.
+    pub prompts: Option<PathBuf>,
+    /// A command that starts the server's: `taskset -c 0`, for example. It has to become the server.
+    pub starter: Vec<String>,
 }
 
 impl Default for Setup {
@@ -48,6 +52,8 @@ impl Default for Setup {
             media: String::new(),
             recordings: String::new(),
             routes: None,
+            prompts: None,
+            starter: Vec::new(),
         }
     }
 }
@@ -67,7 +73,7 @@ impl Setup {
 
     fn config(&self, directory: &Path) -> String {
         let mut text = String::new();
-        let prompts = root().join("target/prompts");
+        let prompts = (self.prompts.clone()).unwrap_or_else(|| root().join("target/prompts"));
         writeln!(
             text,
             "[server]\nname = \"test\"\ndata-directory = {:?}",
@@ -127,18 +133,21 @@ pub struct Server {
     pub tcp: SocketAddr,
 }
 
-/// The server's binary.
+/// The server's binary: the one that was built with this program, or another that `VIREO_BINARY`
+/// names, to compare two of them.
 ///
 /// # Panics
 /// It is not built.
 pub fn binary() -> PathBuf {
-    let path = std::env::current_exe()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("vireo");
+    if let Some(path) = std::env::var_os("VIREO_BINARY") {
+        return path.into();
+    }
+    // Tests lie one directory below the binaries.
+    let own = std::env::current_exe().unwrap();
+    let path = (own.ancestors().skip(1).take(2))
+        .map(|directory| directory.join("vireo"))
+        .find(|path| path.is_file())
+        .unwrap_or_else(|| own.with_file_name("vireo"));
     assert!(
         path.is_file(),
         "{} is missing: run `cargo build --release` (make test does)",
@@ -180,14 +189,14 @@ impl Server {
             setup.config(directory.path()),
         )
         .unwrap();
-        let server = Self::start_in(directory);
+        let server = Self::start_in(directory, &setup.starter);
         for (name, component) in &setup.flows {
             server.admin.deploy(name, &flow(component));
         }
         server
     }
 
-    fn start_in(directory: TempDir) -> Self {
+    fn start_in(directory: TempDir, starter: &[String]) -> Self {
         let ready = directory.path().join("ready.json");
         let _ = std::fs::remove_file(&ready);
         let log = File::options()
@@ -195,7 +204,15 @@ impl Server {
             .append(true)
             .open(directory.path().join("log"))
             .unwrap();
-        let mut child = Command::new(binary())
+        let mut command = match starter {
+            [] => Command::new(binary()),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary());
+                command
+            }
+        };
+        let mut child = command
             .args(["serve", "--config"])
             .arg(directory.path().join("vireo.toml"))
             .arg("--ready-file")
@@ -247,7 +264,7 @@ impl Server {
         self.child.wait().unwrap();
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
         drop(self);
-        Self::start_in(directory)
+        Self::start_in(directory, &[])
     }
 
     /// Runs a command of the same binary against this server; returns what it prints.

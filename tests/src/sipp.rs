@@ -171,7 +171,7 @@ impl Run {
 }
 
 /// A UDP port such that it and the next `count - 1` are free now.
-fn free_port(count: u16) -> u16 {
+pub fn free_port(count: u16) -> u16 {
     loop {
         let first = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = first.local_addr().unwrap().port();

@@ -1,0 +1,76 @@
+//! The command line.
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Measures what calls cost, with SIPp and probe calls on one core and the server on another.
+#[derive(Debug, Parser)]
+#[command(name = "vireo-bench", arg_required_else_help = false)]
+pub struct Options {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Only these runs.
+    #[arg(long, value_delimiter = ',')]
+    pub only: Vec<Run>,
+    /// Shorter runs and fewer steps: for a look, not for figures.
+    #[arg(long)]
+    pub quick: bool,
+    /// Ordinary priorities.
+    #[arg(long)]
+    pub plain: bool,
+    /// The core of the server and the floor.
+    #[arg(long, default_value_t = 0)]
+    pub server_core: usize,
+    /// The core of SIPp and the probes.
+    #[arg(long, default_value_t = 1)]
+    pub generator_core: usize,
+    /// Media threads of the server.
+    #[arg(long, default_value_t = 1)]
+    pub media_threads: u32,
+    /// The most calls at the same time that are tried.
+    #[arg(long, default_value_t = 6000)]
+    pub max_concurrent: u32,
+    /// Where the report and the plots go.
+    #[arg(long, default_value = "target/bench")]
+    pub out: std::path::PathBuf,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Half of the load for a long time; then nothing may be left.
+    Soak {
+        /// Minutes of load.
+        #[arg(long, default_value_t = 20)]
+        minutes: u32,
+        /// Calls at the same time: half of what the machine carries.
+        #[arg(long, default_value_t = 2000)]
+        concurrent: u32,
+    },
+    /// The bare program that SIPp calls in place of the server.
+    #[command(hide = true)]
+    Floor {
+        scenario: String,
+        ok: usize,
+        bye: usize,
+        bye_ok: usize,
+    },
+}
+
+/// A part of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Run {
+    /// INVITE/200/ACK, 1 s, BYE.
+    Signalling,
+    /// Two prompts and a digit.
+    IvrA,
+    /// A menu three deep, a recording, the key-value store.
+    IvrB,
+    /// Twice the limit.
+    Overload,
+}
+
+impl Options {
+    /// Is this part to be run?
+    pub fn runs(&self, run: Run) -> bool {
+        self.only.is_empty() || self.only.contains(&run)
+    }
+}
