@@ -5,13 +5,13 @@ mod io;
 mod mailbox;
 mod ports;
 mod shard;
+mod watch;
 mod wheel;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 
 use rand::rngs::{StdRng, SysRng};
@@ -28,8 +28,9 @@ use crate::reports::NtpOrigin;
 use crate::stream::{Identity, StreamState};
 use counters::Cells;
 use mailbox::{Outbox, mailbox};
-use ports::{NoPair, Pool};
+use ports::{NoPair, Pool, Quota};
 use shard::{Command, Entry, Given, Order, Shard, Shared};
+use watch::Watch;
 
 /// SCHED_FIFO priority of media threads: above ordinary work, below the kernel's own threads.
 const PRIORITY: i32 = 40;
@@ -91,6 +92,9 @@ pub enum EngineError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The system gives no epoll instance.
+    #[error("cannot watch the RTP sockets: {0}")]
+    Watch(#[source] std::io::Error),
     /// A thread could not be started.
     #[error("cannot start a media thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -121,8 +125,6 @@ pub enum OpenError {
 struct Link {
     commands: Outbox<Command>,
     pool: Pool,
-    /// The thread's first port: streams are numbered by their ports.
-    first: u16,
     cells: Arc<Cells>,
 }
 
@@ -131,6 +133,7 @@ pub struct Engine {
     links: Vec<Arc<Link>>,
     threads: Vec<JoinHandle<()>>,
     open: Arc<AtomicUsize>,
+    quota: Arc<Quota>,
     stop: Arc<AtomicBool>,
     address: IpAddr,
     capacity: usize,
@@ -160,13 +163,15 @@ impl Engine {
         let address = config.address;
         UdpSocket::bind((address, 0)).map_err(|source| EngineError::Address { address, source })?;
         let pairs: usize = shares.iter().map(Vec::len).sum();
+        let capacity = pairs.min(config.max_streams);
         let mut engine = Engine {
             links: Vec::with_capacity(threads),
             threads: Vec::with_capacity(threads),
             open: Arc::default(),
+            quota: Arc::new(Quota::new(capacity)),
             stop: Arc::default(),
             address: config.address,
-            capacity: pairs.min(config.max_streams),
+            capacity,
             recorder,
             ntp_origin: ntp_origin(),
             opened: AtomicU64::new(0),
@@ -184,17 +189,20 @@ impl Engine {
         realtime: Realtime,
     ) -> Result<(), EngineError> {
         let (commands, orders) = mailbox(COMMANDS);
-        let (freed, returned) = channel();
+        let watch = Arc::new(Watch::new().map_err(EngineError::Watch)?);
+        let places = ports.len();
+        let quota = Arc::clone(&self.quota);
+        let (pool, returns) = Pool::new(self.address, ports, quota, Arc::clone(&watch));
         let cells = Arc::<Cells>::default();
         let given = Given {
-            places: ports.len(),
+            places,
             commands: orders,
-            freed,
+            returns,
+            watch,
             open: Arc::clone(&self.open),
             cells: Arc::clone(&cells),
             stop: Arc::clone(&self.stop),
         };
-        let first = ports.first().copied().unwrap_or_default();
         let thread = std::thread::Builder::new()
             .name(format!("media-{i}"))
             .spawn(move || {
@@ -204,8 +212,7 @@ impl Engine {
             .map_err(EngineError::Thread)?;
         self.links.push(Arc::new(Link {
             commands: commands.to(thread.thread().clone()),
-            pool: Pool::new(self.address, ports, returned),
-            first,
+            pool,
             cells,
         }));
         self.threads.push(thread);
@@ -231,7 +238,7 @@ impl Engine {
         let mut links: Vec<&Arc<Link>> = self.links.iter().collect();
         links.sort_by_key(|link| link.cells.streams.load(Ordering::Relaxed));
         for link in links {
-            match link.pool.bind() {
+            match link.pool.take() {
                 Ok(pair) => return self.open_on(link, pair),
                 Err(NoPair::Exhausted) => {}
                 Err(NoPair::System(error)) => return Err(OpenError::Socket(error)),
@@ -247,11 +254,11 @@ impl Engine {
     ) -> Result<(Stream, events::Receiver<MediaEvent>), OpenError> {
         let port = pair.port;
         let Some(identity) = identity(self.ntp_origin) else {
-            link.pool.give_back(port);
+            link.pool.give_back(pair);
             return Err(OpenError::NoRandomness);
         };
         let local = SocketAddr::new(self.address, port);
-        let index = u32::from(port.saturating_sub(link.first) / 2);
+        let index = link.pool.index(port);
         let shared = Arc::new(Shared {
             closed: AtomicBool::new(false),
             codec: AtomicU8::new(u8::MAX),
@@ -272,7 +279,6 @@ impl Engine {
         link.cells.streams.fetch_add(1, Ordering::Relaxed);
         if link.commands.send(Command::Open(Box::new(entry))).is_err() {
             link.cells.streams.fetch_sub(1, Ordering::Relaxed);
-            link.pool.give_back(port);
             return Err(OpenError::Busy);
         }
         Ok((
@@ -305,7 +311,9 @@ impl Engine {
         let mut counters = Counters::default();
         for link in &self.links {
             link.cells.add_to(&mut counters);
+            counters.idle_pairs += link.pool.idle();
         }
+        counters.sockets = 2 * self.quota.open();
         counters
     }
 
@@ -325,6 +333,9 @@ impl Drop for Engine {
             if thread.join().is_err() {
                 tracing::error!("a media thread panicked");
             }
+        }
+        for link in &self.links {
+            link.pool.clear();
         }
     }
 }
@@ -378,9 +389,7 @@ pub struct Stream {
 
 impl std::fmt::Debug for Link {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link")
-            .field("first", &self.first)
-            .finish_non_exhaustive()
+        f.debug_struct("Link").finish_non_exhaustive()
     }
 }
 

@@ -9,6 +9,10 @@ use std::time::Duration;
 pub struct Counters {
     /// Streams that are open, by thread.
     pub streams: Vec<usize>,
+    /// UDP sockets that are open: two for each stream, and those of pairs that rest.
+    pub sockets: usize,
+    /// Pairs of sockets that rest until a stream takes them.
+    pub idle_pairs: usize,
     /// CPU time of each thread, a second old at most.
     pub cpu: Vec<Duration>,
     /// Slots of 1 ms that were worked on.

@@ -3,13 +3,13 @@
 //! Each millisecond is one slot of the wheel. In it the thread takes commands, sends the packets of
 //! the slot's streams, and reads the sockets of the streams whose slot is [`LEAD`] ahead: what comes
 //! in has the shortest wait before it can be answered, and a reply to a digit that comes back within
-//! those 2 ms makes that very packet. Nothing is polled: a call costs one receive and one send a turn.
+//! those 2 ms makes that very packet. A caller who talks costs one receive and one send a turn; one who
+//! does not costs the send alone, because its socket is not read until epoll tells of it.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use tokio::sync::mpsc as events;
@@ -17,7 +17,8 @@ use tokio::sync::mpsc as events;
 use super::counters::{Cells, add};
 use super::io::{self as sys, BATCH, Batch};
 use super::mailbox::Inbox;
-use super::ports::Pair;
+use super::ports::{Pair, Returns};
+use super::watch::{Ready, Watch, Which};
 use super::wheel::{SLOTS, Wheel};
 use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
@@ -38,9 +39,11 @@ const LATE: Duration = Duration::from_millis(5);
 /// Batches that are taken from one socket in one turn; more wait in the kernel, or are dropped there.
 const MAX_BATCHES: usize = 4;
 
-/// RTCP, and what else can wait, is looked at once in so many turns. The kernel notes when reports
-/// arrive, so that round trips are exact all the same.
+/// Our reports, and what else can wait, are looked at once in so many turns.
 const RTCP_TURNS: u64 = 10;
+
+/// A stream that brought no packet for so many turns is left to epoll.
+const QUIET_TURNS: u8 = 10;
 
 /// Commands that are taken in one slot.
 const MAX_COMMANDS: usize = 512;
@@ -102,13 +105,26 @@ enum Fate {
     Closed,
 }
 
+/// How a stream's RTP socket is listened to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    /// Epoll tells when something comes.
+    Watched,
+    /// It is read every turn. So many turns brought nothing.
+    Read(u8),
+}
+
 /// A media thread's own.
 pub(crate) struct Shard {
     streams: Vec<Option<Box<Entry>>>,
+    /// Of each place, whether it has a stream or not.
+    ears: Vec<Ear>,
     count: usize,
     wheel: Wheel,
     commands: Inbox<Command>,
-    freed: Sender<u16>,
+    returns: Returns,
+    watch: Arc<Watch>,
+    ready: Ready,
     /// Streams of the whole engine.
     open: Arc<AtomicUsize>,
     cells: Arc<Cells>,
@@ -121,7 +137,8 @@ pub(crate) struct Shard {
 pub(crate) struct Given {
     pub places: usize,
     pub commands: Inbox<Command>,
-    pub freed: Sender<u16>,
+    pub returns: Returns,
+    pub watch: Arc<Watch>,
     pub open: Arc<AtomicUsize>,
     pub cells: Arc<Cells>,
     pub stop: Arc<AtomicBool>,
@@ -133,10 +150,13 @@ impl Shard {
         streams.resize_with(given.places, || None);
         Shard {
             streams,
+            ears: vec![Ear::Watched; given.places],
             count: 0,
             wheel: Wheel::new(),
             commands: given.commands,
-            freed: given.freed,
+            returns: given.returns,
+            watch: given.watch,
+            ready: Ready::new(),
             open: given.open,
             cells: given.cells,
             stop: given.stop,
@@ -221,6 +241,7 @@ impl Shard {
             i += 1;
         }
         self.wall_offset = sys::wall_offset();
+        self.read_ready(now);
         let mut i = 0;
         while let Some(index) = self.wheel.get(position + LEAD, i) {
             // A closed stream leaves its place to another.
@@ -299,10 +320,10 @@ impl Shard {
             send_failures,
             ..
         } = *entry;
-        let port = pair.port;
-        drop(pair);
-        // Whoever asks next finds the port free; nobody asks any more when the engine is gone.
-        let _ = self.freed.send(port);
+        // Nobody asks for it any more when the engine stops.
+        if !self.stop.load(Ordering::Relaxed) {
+            self.returns.give_back(pair);
+        }
         self.cells.streams.fetch_sub(1, Ordering::Relaxed);
         self.open.fetch_sub(1, Ordering::Relaxed);
         // The last event says that the ports are free, so it comes last.
@@ -336,39 +357,106 @@ impl Shard {
         entry.report(&self.cells);
     }
 
-    /// Reads a stream's sockets.
+    /// Reads the sockets that epoll tells of.
+    fn read_ready(&mut self, now: Time) {
+        self.watch.poll(&mut self.ready);
+        let mut i = 0;
+        while let Some((index, which)) = self.ready.get(i) {
+            i += 1;
+            match which {
+                Which::Rtp => {
+                    if let Some(ear) = self.ears.get_mut(index as usize) {
+                        *ear = Ear::Read(0);
+                    }
+                    self.read_rtp(index, now);
+                }
+                Which::Rtcp => self.read_rtcp(index, now),
+            }
+        }
+    }
+
+    /// What is done for a stream once a turn, shortly before its packet goes out.
     fn read(&mut self, index: u32, position: u64, now: Time) -> Fate {
+        if let Some(Ear::Read(quiet)) = self.ears.get(index as usize).copied() {
+            let quiet = match self.read_rtp(index, now) {
+                0 => quiet + 1,
+                _ => 0,
+            };
+            self.listen(index, quiet);
+        }
+        let turn = position / SLOTS as u64 + u64::from(index);
+        if turn.is_multiple_of(RTCP_TURNS) {
+            return self.look_after(index, now);
+        }
+        Fate::Lives
+    }
+
+    /// After so many turns without a packet.
+    fn listen(&mut self, index: u32, quiet: u8) {
+        let entry = self.streams.get(index as usize).and_then(Option::as_ref);
+        let (Some(entry), Some(ear)) = (entry, self.ears.get_mut(index as usize)) else {
+            return;
+        };
+        *ear = Ear::Read(quiet.min(QUIET_TURNS));
+        if quiet >= QUIET_TURNS && self.watch.rearm(index, &entry.pair.rtp).is_ok() {
+            *ear = Ear::Watched;
+        }
+    }
+
+    /// Reads a stream's RTP socket; how many datagrams there were.
+    fn read_rtp(&mut self, index: u32, now: Time) -> usize {
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
-            return Fate::Lives;
+            return 0;
         };
         let mut drain = Drain {
             batch: &mut self.batch,
             wall_offset: self.wall_offset,
             now,
         };
-        let state = &mut entry.state;
-        let cells = &self.cells;
+        let (state, cells) = (&mut entry.state, &self.cells);
+        let mut taken = 0;
         drain.drain(&entry.pair.rtp, |data, source, arrival| {
+            taken += 1;
             count(state.receive(data, source, arrival), cells);
         });
-        let turn = position / SLOTS as u64 + u64::from(index);
-        if turn.is_multiple_of(RTCP_TURNS) {
-            if entry.shared.closed.load(Ordering::Relaxed) {
-                return Fate::Closed;
+        if taken > 0 {
+            follow(entry, now);
+            entry.report(&self.cells);
+        }
+        taken
+    }
+
+    fn read_rtcp(&mut self, index: u32, now: Time) {
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let mut drain = Drain {
+            batch: &mut self.batch,
+            wall_offset: self.wall_offset,
+            now,
+        };
+        let (state, cells) = (&mut entry.state, &self.cells);
+        drain.drain(&entry.pair.rtcp, |data, source, arrival| {
+            match state.receive_rtcp(data, source, arrival) {
+                Received::Taken => add(&cells.rtcp_in, 1),
+                other => count(other, cells),
             }
-            drain.drain(&entry.pair.rtcp, |data, source, arrival| {
-                match state.receive_rtcp(data, source, arrival) {
-                    Received::Taken => add(&cells.rtcp_in, 1),
-                    other => count(other, cells),
-                }
-            });
-            let mut buffer = [0; MAX_COMPOUND_OUT];
-            if let Some(transmit) = state.poll_rtcp(now, &mut buffer) {
-                send_rtcp(&entry.pair.rtcp, transmit, &buffer, cells);
-            }
+        });
+    }
+
+    /// What is done for a stream now and then: its reports, and what silence of the peer changes.
+    fn look_after(&mut self, index: u32, now: Time) -> Fate {
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return Fate::Lives;
+        };
+        if entry.shared.closed.load(Ordering::Relaxed) {
+            return Fate::Closed;
+        }
+        let mut buffer = [0; MAX_COMPOUND_OUT];
+        if let Some(transmit) = entry.state.poll_rtcp(now, &mut buffer) {
+            send_rtcp(&entry.pair.rtcp, transmit, &buffer, &self.cells);
         }
         follow(entry, now);
-        entry.report(&self.cells);
         Fate::Lives
     }
 }

@@ -1,5 +1,6 @@
 //! The engine over loopback: counts and order, never times.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -194,26 +195,33 @@ fn packets_are_heard_and_strangers_are_not() {
 fn ports_and_places_come_back() {
     let (engine, _directory) = engine(2, 8, 45_000);
     assert_eq!(engine.capacity(), 8);
-    let mut seen = std::collections::HashSet::new();
+    let mut rounds = Vec::new();
     for _ in 0..5 {
         let opened: Vec<_> = (0..8).map(|_| engine.open().unwrap()).collect();
         assert!(matches!(engine.open(), Err(OpenError::Limit(8))));
-        for (stream, _) in &opened {
-            let local = stream.local();
-            assert_eq!(local.port() % 2, 0);
-            assert!((45_000..46_000).contains(&local.port()));
-            assert!(seen.insert(local), "ports rest before they are used again");
-        }
+        let counters = engine.counters();
+        assert_eq!((counters.sockets, counters.idle_pairs), (16, 0));
+        let ports: BTreeSet<u16> = opened.iter().map(|(s, _)| s.local().port()).collect();
+        assert_eq!(ports.len(), 8);
+        assert!(ports.iter().all(|port| port % 2 == 0));
+        assert!(ports.iter().all(|port| (45_000..46_000).contains(port)));
+        rounds.push(ports);
         for (stream, mut events) in opened {
             drop(stream);
             closed(&mut events);
         }
+        let counters = engine.counters();
         assert_eq!(
-            engine.counters().streams,
+            counters.streams,
             [0, 0],
             "the last event says that the place is free"
         );
+        assert_eq!((counters.sockets, counters.idle_pairs), (16, 8));
     }
+    assert!(
+        rounds.windows(2).all(|pair| pair[0] == pair[1]),
+        "no more sockets are made than streams may be open"
+    );
 }
 
 #[test]
