@@ -43,8 +43,10 @@ impl LocalAddress {
 pub struct Limits {
     /// Calls at the same time, both directions. One more gets 503 with Retry-After.
     pub max_calls: usize,
-    /// Server transactions at the same time; finished ones stay for 32 s (timers H, J and L). Tables are made this
-    /// large at the start (240 bytes an entry, up to a million entries), so that no growing table ever stalls a call.
+    /// Server transactions at the same time; finished ones stay for 32 s (timers H, J and L), so that a call takes two
+    /// of them for that long. Tables are made this large at the start (16 bytes an entry, up to a million entries), so
+    /// that no growing table ever stalls a call; a transaction takes 256 bytes more, and the response that it repeats.
+    /// Calls refused for a limit take no more than half of them.
     pub max_transactions: usize,
     /// 2xx that wait for their ACK. One more call gets 503 with Retry-After: bounds the memory of an INVITE flood.
     pub max_unacknowledged: usize,
@@ -56,7 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_calls: 10_000,
-            max_transactions: 200_000,
+            max_transactions: 600_000,
             max_unacknowledged: 5_000,
             retry_after: Duration::from_secs(5),
         }

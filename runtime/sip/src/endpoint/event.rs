@@ -29,7 +29,7 @@ pub struct Incoming {
     /// The address that it came from.
     pub source: SocketAddr,
     /// The request as it came, but for `received` and `rport` in its Via.
-    pub request: Request,
+    pub request: Arc<Request>,
     /// From: what the caller says about itself.
     pub caller: NameAddr,
     /// The Request-URI: what was called.

@@ -1,5 +1,7 @@
 //! Requests within a dialog: what the peer sends, and the answers to what we send (RFC 3261 sections 12.2, 14, 15).
 
+use std::sync::Arc;
+
 use super::event::ReofferOutcome;
 use super::layer::{Delivery, Purpose};
 use super::leg::{Cancel, LocalOffer, OfferState, PendingInvite, Phase};
@@ -76,7 +78,7 @@ impl Endpoint {
 
     /// 200 without more.
     fn respond_ok(&mut self, arrival: &Arrival, now: Time) {
-        let tag = arrival.to_tag.clone().unwrap_or_default();
+        let tag = arrival.callee_tag().unwrap_or_default();
         self.respond_with_tag(arrival, 200, &tag, |_| {}, now);
     }
 
@@ -141,10 +143,10 @@ impl Endpoint {
             .begin(arrival.key, &Method::Invite, arrival.reply, Some(id), None);
         let trying = self.layer.response(&arrival.request, 100, "");
         self.layer.respond(arrival.key, &trying, now);
-        leg.remote_offer = Some(Box::new(PendingInvite {
-            request: arrival.request,
+        leg.remote_offer = Some(PendingInvite {
+            request: Arc::new(arrival.request),
             key: arrival.key,
-        }));
+        });
         if overtaken {
             self.tell(id, LegEvent::ReinviteFailed { status: 491 });
         }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Method, Request, Via};
+use crate::message::{Host, Method, Request, Via};
 
 /// A transaction or dialog identifier, reduced to 64 bits by SipHash under a secret.
 ///
@@ -18,6 +18,31 @@ pub(crate) struct Key(u64);
 
 /// Maps by [`Key`], which need no second hashing.
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
+
+/// Maps by a number that we count up ourselves, such as [`LegId`](super::LegId): no peer chooses it.
+pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// Spreads a number over all bits, of which tables look at the highest and the lowest.
+#[derive(Default)]
+pub(crate) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // 2^64 divided by the golden ratio: neighbours end up far apart.
+        let mixed = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
 
 /// Passes the 64 bits of a [`Key`] through.
 #[derive(Default)]
@@ -84,11 +109,7 @@ impl Keys {
             Some(key) => key,
             None => {
                 let uri = request.uri.to_string();
-                let from = request.headers.from().ok();
-                let tag = from
-                    .as_ref()
-                    .and_then(|from| from.tag())
-                    .unwrap_or_default();
+                let tag = request.headers.caller_tag().unwrap_or_default();
                 let sequence = request
                     .headers
                     .cseq()
@@ -116,11 +137,22 @@ impl Keys {
     fn unique(&self, via: &Via, method: &str) -> Option<Key> {
         let branch = via.branch().filter(|_| via.has_magic_cookie())?;
         let port = via.port_or_default().to_be_bytes();
-        let host = via.host.to_string().to_ascii_lowercase();
-        Some(self.hash(
-            b's',
-            [branch.as_bytes(), host.as_bytes(), &port, method.as_bytes()],
-        ))
+        let (name, v4, v6);
+        let host: &[u8] = match &via.host {
+            Host::Name(text) => {
+                name = text.to_ascii_lowercase();
+                name.as_bytes()
+            }
+            Host::V4(address) => {
+                v4 = address.octets();
+                &v4
+            }
+            Host::V6(address) => {
+                v6 = address.octets();
+                &v6
+            }
+        };
+        Some(self.hash(b's', [branch.as_bytes(), host, &port, method.as_bytes()]))
     }
 
     /// A client transaction of ours (RFC 3261 section 17.1.3).

@@ -18,7 +18,8 @@ use crate::trunk::DialogRequests;
 /// An INVITE of the peer that waits for our final response.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PendingInvite {
-    pub(super) request: Request,
+    /// Shared with the owner of the leg, who was told of it.
+    pub(super) request: Arc<Request>,
     pub(super) key: Key,
 }
 
@@ -78,7 +79,7 @@ pub(super) struct SentAck {
 pub(super) enum Phase {
     /// Inbound, no final response yet; the last provisional one is sent again at `refresh`.
     Ringing {
-        pending: Box<PendingInvite>,
+        pending: PendingInvite,
         refresh: Option<Time>,
     },
     /// Outbound, no final response yet.
@@ -123,7 +124,7 @@ pub(super) struct Leg {
     pub(super) unacknowledged: Vec<Unacknowledged>,
     /// ACKs of ours, oldest first.
     pub(super) acks: Vec<SentAck>,
-    pub(super) remote_offer: Option<Box<PendingInvite>>,
+    pub(super) remote_offer: Option<PendingInvite>,
     pub(super) local_offer: Option<LocalOffer>,
     pub(super) hangup: Option<Hangup>,
     pub(super) bye: Option<Key>,

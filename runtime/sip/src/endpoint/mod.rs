@@ -20,7 +20,7 @@ mod snapshot;
 mod uac;
 mod uas;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub use config::{Admission, EndpointConfig, Limits, LocalAddress};
@@ -34,6 +34,7 @@ use crate::dialog;
 use crate::time::Time;
 use crate::transport::Transmit;
 use crate::trunk::{Trunks, Usage};
+pub(crate) use keys::IdMap;
 use keys::KeyMap;
 use layer::{Expiry, Layer, Owner};
 use leg::{Leg, OfferState, Phase, Told};
@@ -44,7 +45,7 @@ pub struct Endpoint {
     trunks: Trunks,
     usage: Usage,
     admission: Admission,
-    legs: HashMap<LegId, Leg>,
+    legs: IdMap<LegId, Box<Leg>>,
     by_dialog: KeyMap<LegId>,
     next_leg: u64,
     /// Legs whose last event was not told yet.
@@ -65,7 +66,7 @@ impl Endpoint {
             trunks,
             usage: Usage::default(),
             admission: Admission::default(),
-            legs: HashMap::with_capacity(calls),
+            legs: IdMap::with_capacity_and_hasher(calls, Default::default()),
             by_dialog: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             next_leg: 1,
             calls: 0,
@@ -85,8 +86,36 @@ impl Endpoint {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next. May be early, never late.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Time> {
-        self.layer.next_timeout()
+    pub fn poll_timeout(&mut self) -> Option<Time> {
+        loop {
+            let (at, owner) = self.layer.next_timeout()?;
+            let due = match owner {
+                Owner::Server(key) => self.layer.server_wakes(key, at),
+                Owner::Client(key) => self.layer.client_wakes(key, at),
+                Owner::Leg(id) => self.leg_wakes(id, at),
+            };
+            if due {
+                return Some(at);
+            }
+            // Nobody is woken for what was cancelled long ago, such as the retransmission of a 2xx that was acknowledged.
+            self.layer.pop_timeout();
+        }
+    }
+
+    /// Whether the leg still wants the wake-up that stands for this time. If not, it gets the one that it wants.
+    fn leg_wakes(&mut self, id: LegId, at: Time) -> bool {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return false;
+        };
+        let deadline = leg.deadline();
+        if deadline.is_some_and(|deadline| deadline <= at) {
+            return true;
+        }
+        if leg.scheduled == Some(at) {
+            leg.scheduled = None;
+        }
+        self.layer.schedule_leg(id, deadline, &mut leg.scheduled);
+        false
     }
 
     /// Does everything that is due.
@@ -140,6 +169,11 @@ impl Endpoint {
         self.trunks.iter().map(load).collect()
     }
 
+    /// Calls at the same time, at the most.
+    pub(crate) fn max_calls(&self) -> usize {
+        self.layer.config.limits.max_calls
+    }
+
     /// Every leg that has not ended, in no order: for a shutdown.
     pub fn legs(&self) -> impl Iterator<Item = LegId> {
         self.legs
@@ -150,12 +184,12 @@ impl Endpoint {
 
     /// Legs that are not over, or whose BYE has no answer yet.
     pub(crate) fn unfinished(&self) -> usize {
-        let open = |leg: &&Leg| {
+        let open = |leg: &Leg| {
             let bye =
                 leg.hangup.is_some() || leg.bye.is_some_and(|key| self.layer.awaits_final(key));
             leg.told == Told::Not || bye
         };
-        self.legs.values().filter(open).count()
+        self.legs.values().filter(|leg| open(leg)).count()
     }
 
     fn new_leg_id(&mut self) -> LegId {
@@ -174,7 +208,7 @@ impl Endpoint {
         if leg.told == Told::Not {
             self.calls += 1;
         }
-        self.legs.insert(leg.id, leg);
+        self.legs.insert(leg.id, Box::new(leg));
     }
 
     fn tell(&mut self, id: LegId, event: LegEvent) {

@@ -1,5 +1,6 @@
 //! What arrives: the checks that every request passes (RFC 3261 section 8.2), and where it goes then.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::keys::Key;
@@ -22,10 +23,25 @@ pub(super) struct Arrival {
     pub(super) back: Path,
     /// Where its responses go.
     pub(super) reply: Path,
-    pub(super) call_id: String,
-    pub(super) from_tag: String,
-    pub(super) to_tag: Option<String>,
     pub(super) sequence: u32,
+}
+
+impl Arrival {
+    /// The Call-ID.
+    pub(super) fn call_id(&self) -> &str {
+        // Whatever is no text was refused before.
+        dialog::call_id(&self.request.headers).unwrap_or_default()
+    }
+
+    /// The tag of From; empty when there is none (RFC 2543).
+    pub(super) fn caller_tag(&self) -> Cow<'_, str> {
+        self.request.headers.caller_tag().unwrap_or_default()
+    }
+
+    /// The tag of To: ours, when the request belongs to a dialog.
+    pub(super) fn callee_tag(&self) -> Option<Cow<'_, str>> {
+        self.request.headers.callee_tag()
+    }
 }
 
 impl Endpoint {
@@ -71,11 +87,8 @@ impl Endpoint {
             request.headers.set_top_via(&via);
         }
         let key = self.layer.keys.server(&request, &via);
-        let (from, to) = (request.headers.from(), request.headers.to());
-        let cseq = request.headers.cseq();
-        let (Ok(from), Ok(to), Ok(cseq), Ok(call_id)) =
-            (from, to, cseq, dialog::call_id(&request.headers))
-        else {
+        // From and To were checked when the message was read.
+        let (Ok(cseq), Ok(_)) = (request.headers.cseq(), dialog::call_id(&request.headers)) else {
             self.layer.counters.malformed += 1;
             return;
         };
@@ -83,9 +96,6 @@ impl Endpoint {
             key,
             back,
             reply: back.reply(&via),
-            call_id: call_id.to_owned(),
-            from_tag: from.tag().unwrap_or_default().to_owned(),
-            to_tag: to.tag().map(str::to_owned),
             sequence: cseq.number,
             request,
         };
@@ -99,9 +109,10 @@ impl Endpoint {
             let invite = self.layer.keys.cancelled(&arrival.request, &via);
             return self.receive_cancel(&arrival, invite, now);
         }
-        match &arrival.to_tag {
-            Some(_) => self.receive_within(arrival, now),
-            None => self.receive_outside(arrival, now),
+        if arrival.callee_tag().is_some() {
+            self.receive_within(arrival, now);
+        } else {
+            self.receive_outside(arrival, now);
         }
     }
 
@@ -121,6 +132,12 @@ impl Endpoint {
         (leg.dialog.remote_tag() == remote_tag || unanswered).then_some(id)
     }
 
+    /// The leg of a request of the peer within a dialog.
+    fn leg_of(&self, arrival: &Arrival) -> Option<LegId> {
+        let tag = arrival.callee_tag().unwrap_or_default();
+        self.find_leg(arrival.call_id(), &tag, &arrival.caller_tag())
+    }
+
     /// Whether this address may speak within a leg's dialog: a trunk, or where we send the dialog's requests to.
     ///
     /// Tags are unguessable, but may have been seen by others.
@@ -137,8 +154,7 @@ impl Endpoint {
         if let AckFate::Absorbed = self.layer.acknowledge(arrival.key, now) {
             return;
         }
-        let tag = arrival.to_tag.as_deref().unwrap_or_default();
-        let leg = self.find_leg(&arrival.call_id, tag, &arrival.from_tag);
+        let leg = self.leg_of(arrival);
         match leg.filter(|id| self.may_speak(*id, &arrival.back)) {
             Some(id) => self.acknowledged(id, arrival, now),
             None => self.layer.counters.strays += 1,
@@ -170,9 +186,7 @@ impl Endpoint {
     }
 
     fn receive_within(&mut self, arrival: Arrival, now: Time) {
-        let tag = arrival.to_tag.as_deref().unwrap_or_default();
-        let leg = self.find_leg(&arrival.call_id, tag, &arrival.from_tag);
-        match leg {
+        match self.leg_of(&arrival) {
             Some(id) if self.may_speak(id, &arrival.back) => {
                 if self.has_room(&arrival) {
                     self.in_dialog(id, arrival, now);
@@ -299,7 +313,7 @@ impl Endpoint {
 
     /// OPTIONS (RFC 3261 section 11.2): what an INVITE would get, so 503 while draining.
     pub(super) fn options(&mut self, arrival: &Arrival, now: Time) {
-        if self.admission == Admission::Draining && arrival.to_tag.is_none() {
+        if self.admission == Admission::Draining && arrival.callee_tag().is_none() {
             let wait = self.retry_after();
             return self.refuse(
                 arrival,
@@ -340,10 +354,13 @@ impl Endpoint {
             if !response.is_success() || cseq.method != Method::Invite {
                 return None;
             }
-            let (from, to) = (response.headers.from().ok()?, response.headers.to().ok()?);
+            let (ours, theirs) = (
+                response.headers.caller_tag()?,
+                response.headers.callee_tag()?,
+            );
             let call_id = dialog::call_id(&response.headers).ok()?;
-            let id = self.find_leg(call_id, from.tag()?, to.tag()?)?;
-            let ack = self.legs.get(&id)?.ack_for(cseq.number, to.tag()?)?;
+            let id = self.find_leg(call_id, &ours, &theirs)?;
+            let ack = self.legs.get(&id)?.ack_for(cseq.number, &theirs)?;
             Some(ack.path.transmit(ack.bytes.clone()))
         };
         match again() {

@@ -66,7 +66,7 @@ impl Endpoint {
             })
         });
         Some(LegSnapshot {
-            leg: leg.clone(),
+            leg: (**leg).clone(),
             servers: servers.collect(),
             clients: clients.collect(),
         })
@@ -133,19 +133,19 @@ impl Endpoint {
 /// The INVITEs of the peer that wait for an answer of ours.
 fn pending_invites(leg: &mut Leg) -> impl Iterator<Item = &mut PendingInvite> {
     let ringing = match &mut leg.phase {
-        Phase::Ringing { pending, .. } => Some(&mut **pending),
+        Phase::Ringing { pending, .. } => Some(pending),
         _ => None,
     };
-    ringing.into_iter().chain(leg.remote_offer.as_deref_mut())
+    ringing.into_iter().chain(leg.remote_offer.as_mut())
 }
 
 /// The Vias that name the INVITE server transactions of a leg: of what waits for an answer, and of what waits for ACK.
 fn server_vias(leg: &Leg) -> impl Iterator<Item = Via> {
     let ringing = match &leg.phase {
-        Phase::Ringing { pending, .. } => Some(&**pending),
+        Phase::Ringing { pending, .. } => Some(pending),
         _ => None,
     };
-    let pending = ringing.into_iter().chain(leg.remote_offer.as_deref());
+    let pending = ringing.into_iter().chain(leg.remote_offer.as_ref());
     let pending = pending.filter_map(|pending| pending.request.headers.via().ok());
     pending.chain(leg.unacknowledged.iter().filter_map(via_of))
 }

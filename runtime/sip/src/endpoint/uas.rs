@@ -1,5 +1,6 @@
 //! Inbound calls: from the INVITE to its final response (RFC 3261 section 13.3).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{Incoming, LegError, Rejection};
@@ -81,10 +82,10 @@ impl Endpoint {
         trunk: &Trunk,
         now: Time,
     ) {
-        let merged = self
-            .layer
-            .keys
-            .merged(&arrival.call_id, &arrival.from_tag, arrival.sequence);
+        let merged =
+            self.layer
+                .keys
+                .merged(arrival.call_id(), &arrival.caller_tag(), arrival.sequence);
         if self.layer.is_merged(merged, arrival.key) {
             return self.refuse(&arrival, 482, |_| {}, now);
         }
@@ -96,18 +97,14 @@ impl Endpoint {
             };
             return self.refuse(&arrival, status, adorn, now);
         }
+        if let Err(wait) = self.admit(name, trunk, now) {
+            return self.refuse_over_limit(&arrival, wait, now);
+        }
         let local_tag = self.layer.token();
         let Ok(dialog) = Dialog::accept(&arrival.request, local_tag) else {
+            self.usage.release(name);
             return self.refuse(&arrival, 400, |_| {}, now);
         };
-        if let Err(wait) = self.admit(name, trunk, now) {
-            return self.refuse(
-                &arrival,
-                503,
-                |headers| headers.push("Retry-After", seconds(wait)),
-                now,
-            );
-        }
         let id = self.new_leg_id();
         self.layer.counters.inbound_calls += 1;
         self.layer.begin(
@@ -119,7 +116,8 @@ impl Endpoint {
         );
         let trying = self.layer.response(&arrival.request, 100, "");
         self.layer.respond(arrival.key, &trying, now);
-        let headers = &arrival.request.headers;
+        let request = Arc::new(arrival.request);
+        let headers = &request.headers;
         let Ok(caller) = headers.from() else { return };
         let asserted_identity = match trunk.asserted_identity {
             AssertedIdentity::Trusted => headers.p_asserted_identity(),
@@ -129,12 +127,12 @@ impl Endpoint {
             trunk: name.clone(),
             source: arrival.back.destination,
             caller,
-            called: arrival.request.uri.clone(),
+            called: request.uri.clone(),
             asserted_identity,
             diversion: headers.diversion(),
-            sdp: arrival.request.sdp().map(<[u8]>::to_vec),
-            call_id: arrival.call_id,
-            request: arrival.request.clone(),
+            sdp: request.sdp().map(<[u8]>::to_vec),
+            call_id: dialog.call_id().to_owned(),
+            request: Arc::clone(&request),
         };
         self.adopt(Leg {
             id,
@@ -142,10 +140,10 @@ impl Endpoint {
             dialog_requests: trunk.dialog_requests,
             outbound: None,
             phase: Phase::Ringing {
-                pending: Box::new(PendingInvite {
-                    request: arrival.request,
+                pending: PendingInvite {
+                    request,
                     key: arrival.key,
-                }),
+                },
                 refresh: None,
             },
             told: Told::Not,
@@ -160,6 +158,21 @@ impl Endpoint {
             scheduled: None,
         });
         self.tell(id, LegEvent::Incoming(Box::new(incoming)));
+    }
+
+    /// 503 with Retry-After: what a call gets that finds a limit reached.
+    ///
+    /// It is remembered, so that a copy of the INVITE meets the same answer, but only while the table is no more than
+    /// half full: a flood of refused calls must leave room for what the calls in progress have to say.
+    fn refuse_over_limit(&mut self, arrival: &Arrival, wait: Duration, now: Time) {
+        let adorn = |headers: &mut Headers| headers.push("Retry-After", seconds(wait));
+        if self.layer.has_room_to_spare() {
+            return self.refuse(arrival, 503, adorn, now);
+        }
+        let tag = self.layer.keys.stateless_tag(arrival.key);
+        let mut response = self.layer.response(&arrival.request, 503, &tag);
+        adorn(&mut response.headers);
+        self.layer.respond_stateless(&arrival.reply, &response);
     }
 
     /// Whether one more inbound call may begin; when not, when to try again.
@@ -242,7 +255,8 @@ impl Endpoint {
         let Phase::Ringing { pending, .. } = &leg.phase else {
             return Err(LegError::WrongState);
         };
-        let pending = (**pending).clone();
+        // Shared, not copied.
+        let pending = pending.clone();
         let response = self.session_response(leg, &pending.request, 200, Some(sdp));
         self.accept_invite(id, &pending, AnswerTo::Invite, &response, now)?;
         self.enter(id, Phase::Confirmed);
@@ -259,14 +273,9 @@ impl Endpoint {
         response: &Response,
         now: Time,
     ) -> Result<(), LegError> {
-        let path = self
+        let (path, response) = self
             .layer
-            .server(pending.key)
-            .ok_or(LegError::WrongState)?
-            .path;
-        let response = self
-            .layer
-            .respond(pending.key, response, now)
+            .accept(pending.key, response, now)
             .ok_or(LegError::WrongState)?;
         let timers = self.layer.config.timers;
         let answer = Answer {
@@ -365,6 +374,7 @@ impl Endpoint {
     pub(super) fn open_leg(&self, id: LegId) -> Result<&Leg, LegError> {
         self.legs
             .get(&id)
+            .map(|leg| &**leg)
             .filter(|leg| leg.told == Told::Not)
             .ok_or(LegError::Gone)
     }

@@ -264,7 +264,7 @@ impl Headers {
     }
 
     /// Appends to the first value of this name.
-    pub(crate) fn append_to_first(&mut self, known: Known, suffix: &str) {
+    pub(crate) fn append_to_first(&mut self, known: Known, suffix: &[&[u8]]) {
         let Some(at) = self
             .lines
             .iter()
@@ -278,7 +278,9 @@ impl Headers {
         let start = self.text.len();
         self.text
             .extend_from_within(old.start as usize..old.end as usize);
-        self.text.extend_from_slice(suffix.as_bytes());
+        for part in suffix {
+            self.text.extend_from_slice(part);
+        }
         self.seal(start);
         let value = Span::new(start, self.text.len());
         if let Some(line) = self.lines.get_mut(at) {

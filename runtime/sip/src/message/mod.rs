@@ -148,11 +148,10 @@ impl Response {
 
     /// Adds this tag to the To, unless it has one.
     pub fn set_to_tag(&mut self, tag: &str) {
-        if let Ok(to) = self.headers.to()
-            && to.tag().is_none()
-        {
+        let to = self.headers.first(Known::To);
+        if to.is_some_and(|to| NameAddr::check(to).is_ok() && NameAddr::tag_of(to).is_none()) {
             self.headers
-                .append_to_first(Known::To, &format!(";tag={tag}"));
+                .append_to_first(Known::To, &[b";tag=", tag.as_bytes()]);
         }
     }
 

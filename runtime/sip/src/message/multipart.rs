@@ -14,6 +14,8 @@ pub(super) fn sdp<'a>(headers: &Headers, body: &'a [u8]) -> Option<&'a [u8]> {
     }
     match headers.get("Content-Type") {
         None => body.starts_with(b"v=0").then_some(body),
+        // What nearly every INVITE says needs no reading.
+        Some(value) if value.eq_ignore_ascii_case(b"application/sdp") => Some(body),
         Some(value) => find(&MediaType::parse(value)?, body, MAX_DEPTH),
     }
 }

@@ -3,6 +3,7 @@
 use super::lex;
 use super::params::Params;
 use super::uri::{Uri, UriError};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -71,6 +72,11 @@ impl NameAddr {
         let NameAddrRef { uri, params, .. } = NameAddrRef::parse(bytes)?;
         Uri::check(uri)?;
         Params::check(params).map_err(|error| NameAddrError::Malformed(error.0))
+    }
+
+    /// The tag of a From or To value, without reading the rest into anything.
+    pub(crate) fn tag_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+        Params::find(NameAddrRef::parse(bytes).ok()?.params, "tag")
     }
 
     /// The tag of a From or To.

@@ -47,6 +47,21 @@ impl Params {
         Self::parse_items(list)
     }
 
+    /// The value of one parameter, as [`Params::get`] would find it; copied only when the parameters are untidy.
+    pub(crate) fn find<'a>(bytes: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+        let list = match lex::trim(bytes) {
+            [b';', list @ ..] if is_clean(list) => list,
+            other => return Some(Self::parse(other).ok()?.get(name)?.to_owned().into()),
+        };
+        let item = list.split(|&byte| byte == b';').find(|item| {
+            let end = memchr::memchr(b'=', item).unwrap_or(item.len());
+            item.get(..end)
+                .is_some_and(|candidate| candidate.eq_ignore_ascii_case(name.as_bytes()))
+        })?;
+        let value = item.get(name.len() + 1..)?;
+        std::str::from_utf8(value).ok().map(Cow::Borrowed)
+    }
+
     /// Would [`Params::parse`] read them?
     pub(crate) fn check(bytes: &[u8]) -> Result<(), BadParam> {
         match lex::trim(bytes) {
@@ -220,6 +235,27 @@ mod tests {
         assert_eq!(params.get_unquoted("x").as_deref(), Some("a;b"));
         assert_eq!(params.iter().count(), 4);
         assert_eq!(Params::parse(b"").unwrap().iter().count(), 0);
+    }
+
+    #[test]
+    fn one_parameter_is_found_without_reading_all() {
+        for text in [
+            ";a;tag=1;b=2",
+            ";TAG=x;tag=y",
+            ";tag",
+            ";tag=",
+            ";tags=1",
+            ";ta=1",
+            " ; tag = \"a;b\" ",
+            "",
+            ";",
+            ";tag=a=b",
+            ";tag;tag=2",
+        ] {
+            let params = Params::parse(text.as_bytes()).unwrap();
+            let found = Params::find(text.as_bytes(), "tag");
+            assert_eq!(found.as_deref(), params.get("tag"), "{text}");
+        }
     }
 
     #[test]

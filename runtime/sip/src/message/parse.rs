@@ -324,9 +324,11 @@ fn read_status_line(line: &[u8]) -> Option<StartLine> {
     let status = lex::number(code)
         .filter(|_| code.len() == 3)
         .filter(|status| (100..700).contains(status))?;
+    // A carriage return that ends no line is printed as a space, so it is read as one.
+    let reason = lex::text(reason).replace('\r', " ");
     Some(StartLine::Response {
         status,
-        reason: lex::text(reason),
+        reason: reason.trim_end().to_owned(),
     })
 }
 
@@ -347,17 +349,12 @@ fn content_length(headers: &mut Headers, offset: usize) -> Result<Option<usize>,
 fn check_headers(headers: &Headers, start: &StartLine, offset: usize) -> Result<(), Fault> {
     let bad = |reason| Fault::bad(offset, reason);
     let mut vias = headers.items_of(Known::Via).peekable();
-    vias.peek().ok_or(bad("Missing Via"))?;
-    let branch = vias.next().and_then(|top| Via::parse(top).ok());
-    let top = branch.ok_or(bad("Malformed Via"))?;
-    if top
-        .branch()
-        .is_some_and(|branch| branch.eq_ignore_ascii_case(via::MAGIC_COOKIE))
-    {
-        return Err(bad("Via branch names no transaction"));
-    }
+    let top = *vias.peek().ok_or(bad("Missing Via"))?;
     for via in vias {
         Via::check(via).map_err(|_| bad("Malformed Via"))?;
+    }
+    if Via::branch_of(top).is_some_and(|branch| branch.eq_ignore_ascii_case(via::MAGIC_COOKIE)) {
+        return Err(bad("Via branch names no transaction"));
     }
     let from = headers
         .single(Known::From)

@@ -7,6 +7,7 @@ use super::name::Known;
 use super::name_addr::NameAddr;
 use super::values::{CSeq, MediaType, Reason};
 use super::via::Via;
+use std::borrow::Cow;
 use std::fmt::Display;
 use thiserror::Error;
 
@@ -100,6 +101,16 @@ impl Headers {
     /// When there is none or it is malformed.
     pub fn to(&self) -> Result<NameAddr, HeaderError> {
         self.address(Known::To)
+    }
+
+    /// The tag of From, as far as it can be read.
+    pub(crate) fn caller_tag(&self) -> Option<Cow<'_, str>> {
+        NameAddr::tag_of(self.first(Known::From)?)
+    }
+
+    /// The tag of To, as far as it can be read.
+    pub(crate) fn callee_tag(&self) -> Option<Cow<'_, str>> {
+        NameAddr::tag_of(self.first(Known::To)?)
     }
 
     /// CSeq (RFC 3261, 20.16).

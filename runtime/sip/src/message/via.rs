@@ -3,6 +3,7 @@
 use super::host::{Host, HostRef};
 use super::lex;
 use super::params::Params;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -118,6 +119,11 @@ impl Via {
     /// Would [`Via::parse`] read it?
     pub(crate) fn check(bytes: &[u8]) -> Result<(), ViaError> {
         ViaRef::parse(bytes).map(drop)
+    }
+
+    /// The branch of a Via value, without reading the rest into anything.
+    pub(crate) fn branch_of(bytes: &[u8]) -> Option<Cow<'_, str>> {
+        Params::find(ViaRef::parse(bytes).ok()?.params, "branch")
     }
 
     /// The branch: the transaction's identifier (RFC 3261, 17.2.3). Senders of RFC 2543 may have none.

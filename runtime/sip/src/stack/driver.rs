@@ -1,6 +1,5 @@
 //! The task that owns the endpoint and its sockets.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,7 +11,7 @@ use super::Shared;
 use super::alarm::Alarm;
 use super::leg::{IncomingCall, Leg};
 use crate::endpoint::{
-    Admission, Endpoint, Incoming, Invite, LegError, LegEvent, LegId, Rejection, TrunkLoad,
+    Admission, Endpoint, IdMap, Incoming, Invite, LegError, LegEvent, LegId, Rejection, TrunkLoad,
 };
 use crate::message::{Reason, phrase};
 use crate::time::Time;
@@ -21,6 +20,9 @@ use crate::trunk::Trunks;
 
 /// Commands taken up in one go, so that sockets and timers get their turn.
 const COMMANDS_AT_ONCE: usize = 256;
+
+/// Tables are not made larger than this at the start.
+const MAX_PRESIZED: usize = 1 << 20;
 
 /// What the handles ask the task for.
 pub(super) enum Command {
@@ -106,8 +108,8 @@ pub(super) struct Driver {
     /// For the handles of inbound legs; weak, so that the task ends when all handles are gone.
     handles_commands: mpsc::WeakUnboundedSender<Command>,
     incoming: mpsc::Sender<IncomingCall>,
-    outlets: HashMap<LegId, Outlet>,
-    by_handle: HashMap<u64, LegId>,
+    outlets: IdMap<LegId, Outlet>,
+    by_handle: IdMap<u64, LegId>,
     shared: Arc<Shared>,
     leg_queue: usize,
     closing: Option<Closing>,
@@ -123,6 +125,7 @@ impl Driver {
         shared: Arc<Shared>,
         leg_queue: usize,
     ) -> Self {
+        let calls = endpoint.max_calls().min(MAX_PRESIZED);
         Self {
             endpoint,
             transports,
@@ -130,8 +133,9 @@ impl Driver {
             commands,
             handles_commands,
             incoming,
-            outlets: HashMap::new(),
-            by_handle: HashMap::new(),
+            // As large as they may become, so that no growing table ever stalls a call.
+            outlets: IdMap::with_capacity_and_hasher(calls, Default::default()),
+            by_handle: IdMap::with_capacity_and_hasher(calls, Default::default()),
             shared,
             leg_queue,
             closing: None,

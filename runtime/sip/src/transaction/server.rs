@@ -156,6 +156,15 @@ impl InviteServer {
         matches!(self.state, InviteState::Proceeding { .. })
     }
 
+    /// Whether nothing is left to do but to absorb what comes again.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        matches!(
+            self.state,
+            InviteState::Accepted { .. } | InviteState::Confirmed { .. }
+        )
+    }
+
     /// Whether the transaction may be forgotten.
     #[must_use]
     pub fn is_terminated(&self) -> bool {

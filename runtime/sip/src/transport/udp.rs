@@ -96,7 +96,7 @@ impl Udp {
 
     /// Sends what the kernel takes at once; the rest is lost and counted, as datagrams may be.
     pub(super) fn send(&self, messages: &[Transmit], shared: &Shared) {
-        let mut batch: Vec<(SockAddr, &[u8])> = Vec::with_capacity(BATCH);
+        let mut batch: Vec<(SockAddr, &[u8])> = Vec::with_capacity(messages.len().min(BATCH));
         for message in messages {
             let copies = match shared.line.fate(&message.bytes, DirectionOfTravel::Out) {
                 Fate::Deliver => 1,

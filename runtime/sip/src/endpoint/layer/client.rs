@@ -159,17 +159,15 @@ impl Layer {
         };
         let bytes = request_bytes(request);
         self.transmits.push_back(path.transmit(bytes.clone()));
-        self.clients.insert(
-            key,
-            Client {
-                machine,
-                path,
-                request: bytes,
-                leg,
-                purpose,
-                scheduled: None,
-            },
-        );
+        let client = Client {
+            machine,
+            path,
+            request: bytes,
+            leg,
+            purpose,
+            scheduled: None,
+        };
+        self.clients.insert(key, Box::new(client));
         let _ = self.settle_client(key);
         key
     }
@@ -322,6 +320,23 @@ impl Layer {
         failed
     }
 
+    /// Whether the transaction still wants the wake-up that stands for this time. If not, it gets the one that it wants.
+    pub(in crate::endpoint) fn client_wakes(&mut self, key: Key, at: Time) -> bool {
+        let Some(client) = self.clients.get_mut(&key) else {
+            return false;
+        };
+        let deadline = client.deadline();
+        if deadline.is_some_and(|deadline| deadline <= at) {
+            return true;
+        }
+        if client.scheduled == Some(at) {
+            client.scheduled = None;
+        }
+        self.timers
+            .schedule(Owner::Client(key), deadline, &mut client.scheduled);
+        false
+    }
+
     pub(in crate::endpoint) fn client_due(&mut self, key: Key, at: Time, now: Time) -> Expiry {
         let Some(client) = self.clients.get_mut(&key) else {
             return Expiry::Nothing;
@@ -360,7 +375,7 @@ impl Layer {
     }
 
     pub(in crate::endpoint) fn client(&self, key: Key) -> Option<&Client> {
-        self.clients.get(&key)
+        self.clients.get(&key).map(|client| &**client)
     }
 
     /// Takes over a client transaction of another process. Returns its key here.
@@ -368,7 +383,7 @@ impl Layer {
         let request = client.request()?;
         let via = request.headers.via().ok()?;
         let key = self.keys.client(via.branch()?, request.method.as_str());
-        self.clients.insert(key, client);
+        self.clients.insert(key, Box::new(client));
         self.settle_client(key);
         Some(key)
     }

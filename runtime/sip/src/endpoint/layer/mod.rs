@@ -22,6 +22,9 @@ pub(super) use server::{AckFate, Server};
 /// Tables are not made larger than this at the start; see [`super::Limits::max_transactions`].
 const MAX_PRESIZED: usize = 1 << 20;
 
+/// The same for the queues of deadlines, which grow by a plain copy.
+const MAX_PRESIZED_TIMERS: usize = 1 << 16;
+
 /// Who asked to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::endpoint) enum Owner {
@@ -44,8 +47,9 @@ pub(in crate::endpoint) struct Layer {
     pub(in crate::endpoint) allow: String,
     timers: TimerQueue<Owner>,
     rng: StdRng,
-    servers: KeyMap<Server>,
-    clients: KeyMap<Client>,
+    /// Boxed, so that the table, which is made large at the start, is small enough for the caches.
+    servers: KeyMap<Box<Server>>,
+    clients: KeyMap<Box<Client>>,
     merged: KeyMap<Key>,
     locals: Vec<Local>,
 }
@@ -72,7 +76,7 @@ impl Layer {
                 .map(Method::as_str)
                 .collect::<Vec<_>>()
                 .join(", "),
-            timers: TimerQueue::with_capacity(size),
+            timers: TimerQueue::with_capacity(size.min(MAX_PRESIZED_TIMERS)),
             servers: KeyMap::with_capacity_and_hasher(size, Default::default()),
             clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             merged: table(calls),
@@ -142,8 +146,14 @@ impl Layer {
         self.timers.schedule(Owner::Leg(leg), deadline, scheduled);
     }
 
-    pub(in crate::endpoint) fn next_timeout(&self) -> Option<Time> {
+    /// The soonest wake-up that stands, and whose it is. It may have become pointless meanwhile.
+    pub(in crate::endpoint) fn next_timeout(&self) -> Option<(Time, Owner)> {
         self.timers.next()
+    }
+
+    /// Takes the soonest wake-up.
+    pub(in crate::endpoint) fn pop_timeout(&mut self) {
+        self.timers.pop();
     }
 
     pub(in crate::endpoint) fn pop_due(&mut self, now: Time) -> Option<(Time, Owner)> {

@@ -8,7 +8,10 @@ use crate::endpoint::event::LegId;
 use crate::endpoint::keys::Key;
 use crate::message::{Method, Request, Response};
 use crate::time::Time;
-use crate::transaction::{InviteServer, NonInviteServer, ServerAction};
+use crate::transaction::{InviteServer, NonInviteServer, ServerAction, Timers};
+
+/// Finished transactions are forgotten at multiples of this, in milliseconds: a few wake-ups a second, however many end.
+const LINGER_GRAIN: u64 = 128;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::endpoint) enum ServerMachine {
@@ -18,10 +21,11 @@ pub(in crate::endpoint) enum ServerMachine {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::endpoint) struct Server {
-    pub(in crate::endpoint) machine: ServerMachine,
-    pub(in crate::endpoint) path: Path,
-    /// The last response; empty before the first.
-    pub(in crate::endpoint) last: Vec<u8>,
+    machine: ServerMachine,
+    path: Path,
+    /// What a copy of the request gets: the last response. Empty before the first, and after a 2xx to an INVITE, which
+    /// the leg retransmits.
+    last: Vec<u8>,
     pub(in crate::endpoint) leg: Option<LegId>,
     /// The entry in the table of merged requests.
     merged: Option<Key>,
@@ -30,10 +34,24 @@ pub(in crate::endpoint) struct Server {
 }
 
 impl Server {
+    /// When the machine has something to do. What merely waits to be forgotten does so together with others.
     fn deadline(&self) -> Option<Time> {
-        match &self.machine {
-            ServerMachine::Invite(machine) => machine.deadline(),
-            ServerMachine::NonInvite(machine) => machine.deadline(),
+        let (deadline, lingers) = match &self.machine {
+            ServerMachine::Invite(machine) => (machine.deadline(), machine.lingers()),
+            ServerMachine::NonInvite(machine) => (machine.deadline(), true),
+        };
+        if lingers {
+            deadline.map(|at| at.round_up(LINGER_GRAIN))
+        } else {
+            deadline
+        }
+    }
+
+    /// Takes note of a response of ours; false when the transaction is not open any more.
+    fn advance(&mut self, status: u16, now: Time, timers: &Timers) -> bool {
+        match &mut self.machine {
+            ServerMachine::Invite(machine) => machine.respond(status, now, timers),
+            ServerMachine::NonInvite(machine) => machine.respond(status, now, timers),
         }
     }
 
@@ -81,6 +99,11 @@ impl Layer {
         self.servers.len() < self.config.limits.max_transactions
     }
 
+    /// Whether one more transaction fits that could as well do without.
+    pub(in crate::endpoint) fn has_room_to_spare(&self) -> bool {
+        self.servers.len() < self.config.limits.max_transactions / 2
+    }
+
     /// Whether a request with the same identity came another way and is still being served.
     pub(in crate::endpoint) fn is_merged(&self, merged: Key, key: Key) -> bool {
         self.merged.get(&merged).is_some_and(|other| *other != key)
@@ -103,41 +126,46 @@ impl Layer {
         if let Some(merged) = merged {
             self.merged.insert(merged, key);
         }
-        self.servers.insert(
-            key,
-            Server {
-                machine,
-                path,
-                last: Vec::new(),
-                leg,
-                merged,
-                scheduled: None,
-            },
-        );
+        let server = Server {
+            machine,
+            path,
+            last: Vec::new(),
+            leg,
+            merged,
+            scheduled: None,
+        };
+        self.servers.insert(key, Box::new(server));
     }
 
-    /// Sends a response within a transaction. Returns the bytes when it was still open.
-    pub(in crate::endpoint) fn respond(
+    /// Sends a response within a transaction, if it is still open.
+    pub(in crate::endpoint) fn respond(&mut self, key: Key, response: &Response, now: Time) {
+        if let Some(server) = self.servers.get_mut(&key)
+            && server.advance(response.status, now, &self.config.timers)
+        {
+            let bytes = response_bytes(response);
+            server.last.clone_from(&bytes);
+            self.transmits.push_back(server.path.transmit(bytes));
+            self.settle_server(key);
+        }
+    }
+
+    /// Sends the 2xx to an INVITE. Returns its way and its bytes, for the leg to retransmit (RFC 3261
+    /// section 13.3.1.4); `None` when the transaction is not open any more.
+    pub(in crate::endpoint) fn accept(
         &mut self,
         key: Key,
         response: &Response,
         now: Time,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<(Path, Vec<u8>)> {
         let server = self.servers.get_mut(&key)?;
-        let timers = &self.config.timers;
-        let open = match &mut server.machine {
-            ServerMachine::Invite(machine) => machine.respond(response.status, now, timers),
-            ServerMachine::NonInvite(machine) => machine.respond(response.status, now, timers),
-        };
-        if !open {
+        if !server.advance(response.status, now, &self.config.timers) {
             return None;
         }
-        server.last = response_bytes(response);
-        let bytes = server.last.clone();
-        self.transmits
-            .push_back(server.path.transmit(bytes.clone()));
+        server.last = Vec::new();
+        let (path, bytes) = (server.path, response_bytes(response));
+        self.transmits.push_back(path.transmit(bytes.clone()));
         self.settle_server(key);
-        Some(bytes)
+        Some((path, bytes))
     }
 
     /// Sends the last response again, so that proxies on the way go on waiting.
@@ -213,6 +241,23 @@ impl Layer {
         }
     }
 
+    /// Whether the transaction still wants the wake-up that stands for this time. If not, it gets the one that it wants.
+    pub(in crate::endpoint) fn server_wakes(&mut self, key: Key, at: Time) -> bool {
+        let Some(server) = self.servers.get_mut(&key) else {
+            return false;
+        };
+        let deadline = server.deadline();
+        if deadline.is_some_and(|deadline| deadline <= at) {
+            return true;
+        }
+        if server.scheduled == Some(at) {
+            server.scheduled = None;
+        }
+        self.timers
+            .schedule(Owner::Server(key), deadline, &mut server.scheduled);
+        false
+    }
+
     pub(in crate::endpoint) fn server_due(&mut self, key: Key, at: Time, now: Time) {
         let Some(server) = self.servers.get_mut(&key) else {
             return;
@@ -237,12 +282,12 @@ impl Layer {
     }
 
     pub(in crate::endpoint) fn server(&self, key: Key) -> Option<&Server> {
-        self.servers.get(&key)
+        self.servers.get(&key).map(|server| &**server)
     }
 
     /// Takes over a server transaction of another process under this key.
     pub(in crate::endpoint) fn restore_server(&mut self, key: Key, server: Server) {
-        self.servers.insert(key, server);
+        self.servers.insert(key, Box::new(server));
         self.settle_server(key);
     }
 }

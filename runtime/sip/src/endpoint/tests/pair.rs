@@ -116,7 +116,11 @@ impl Pair {
         loop {
             self.collect(&mut act);
             let link = self.in_flight.first_key_value().map(|((at, _), _)| *at);
-            let timers = self.sides.iter().filter_map(Endpoint::poll_timeout).min();
+            let timers = self
+                .sides
+                .iter_mut()
+                .filter_map(Endpoint::poll_timeout)
+                .min();
             let Some(next) = link.into_iter().chain(timers).min().filter(|at| *at <= end) else {
                 break;
             };
