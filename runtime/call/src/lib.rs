@@ -33,6 +33,7 @@ mod runtime;
 mod services;
 pub mod settings;
 mod shared;
+pub mod simulation;
 mod stats;
 mod verbs;
 

@@ -11,10 +11,10 @@ use vireo_host::contract::{Error, Part, Tone};
 use vireo_rtp::Segment;
 
 /// The call's own recordings that a flow has played, by id.
-pub(crate) type Played = HashMap<String, Arc<Prompt>>;
+pub type Played = HashMap<String, Arc<Prompt>>;
 
 /// What a request plays: its lists of parts, and the language that they are in.
-pub(crate) fn parts<'a>(request: &'a Request, language: &'a str) -> (Vec<&'a [Part]>, &'a str) {
+pub fn parts<'a>(request: &'a Request, language: &'a str) -> (Vec<&'a [Part]>, &'a str) {
     let (lists, own): (Vec<&[Part]>, Option<&str>) = match request {
         Request::Play { prompt, options } => (vec![prompt], options.language.as_deref()),
         Request::Gather(gather) => (
@@ -94,20 +94,19 @@ impl Missing {
 /// Tones are computed for each prompt, at 16 KB a second.
 const MOST_TONES_MS: u64 = 60_000;
 
-/// Where prompts are looked up.
-pub(crate) struct Lookup<'a> {
-    pub library: &'a Library,
-    pub played: &'a Played,
-    pub language: &'a str,
-    pub codec: Codec,
-}
+/// Finds the sound of prompts.
+pub trait Resolve {
+    /// The sound of an audio file, or of a recording that this call made.
+    ///
+    /// # Errors
+    /// It cannot be played: `not-found`, `invalid` or `failed`.
+    fn sound(&self, part: Named<'_>) -> Result<Arc<Prompt>, Error>;
 
-impl Lookup<'_> {
     /// Looks every part up.
     ///
     /// # Errors
     /// The first part that cannot be played: `not-found`, `invalid` or `failed`.
-    pub fn resolve(&self, parts: &[Part]) -> Result<Vec<Segment>, Error> {
+    fn resolve(&self, parts: &[Part]) -> Result<Vec<Segment>, Error> {
         let tones = parts.iter().map(|part| match part {
             Part::Tone(tone) => u64::from(tone.duration_ms),
             _ => 0,
@@ -117,28 +116,55 @@ impl Lookup<'_> {
                 "the tones of a prompt are longer than {MOST_TONES_MS} ms together"
             )));
         }
-        parts.iter().map(|part| self.segment(part)).collect()
+        let segments = parts.iter().map(|part| match part {
+            Part::File(name) => self.sound(Named::File(name)).map(Segment::Prompt),
+            Part::Recording(id) => self.sound(Named::Recording(id)).map(Segment::Prompt),
+            Part::Silence(ms) => Ok(Segment::Silence { ms: *ms }),
+            Part::Tone(tone) => Ok(Segment::Samples(render(tone))),
+        });
+        segments.collect()
     }
+}
 
-    fn segment(&self, part: &Part) -> Result<Segment, Error> {
+/// A part of a prompt that is found by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named<'a> {
+    /// A file of the prompts directory.
+    File(&'a str),
+    /// A recording that this call made, by its id.
+    Recording(&'a str),
+}
+
+/// Where prompts are looked up.
+pub struct Lookup<'a> {
+    /// The prompts directory.
+    pub library: &'a Library,
+    /// The call's own recordings that are in memory.
+    pub played: &'a Played,
+    /// The language of the files.
+    pub language: &'a str,
+    /// What the call speaks: prompts are encoded for it.
+    pub codec: Codec,
+}
+
+impl Resolve for Lookup<'_> {
+    fn sound(&self, part: Named<'_>) -> Result<Arc<Prompt>, Error> {
         match part {
-            Part::File(name) => {
+            Named::File(name) => {
                 let prompt = self
                     .library
                     .find(self.language, name)
                     .map_err(prompt_error)?;
                 // Once per prompt and codec, and not in the media thread.
                 let _ = prompt.encoded(self.codec);
-                Ok(Segment::Prompt(prompt))
+                Ok(prompt)
             }
-            Part::Recording(id) => match self.played.get(id) {
-                Some(prompt) => Ok(Segment::Prompt(Arc::clone(prompt))),
+            Named::Recording(id) => match self.played.get(id) {
+                Some(prompt) => Ok(Arc::clone(prompt)),
                 None => Err(Error::NotFound(format!(
                     "recording {id:?}: this call made none of that name"
                 ))),
             },
-            Part::Silence(ms) => Ok(Segment::Silence { ms: *ms }),
-            Part::Tone(tone) => Ok(Segment::Samples(render(tone))),
         }
     }
 }

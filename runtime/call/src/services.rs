@@ -19,8 +19,20 @@ pub(crate) fn unix_ms() -> u64 {
         .map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The wall-clock time in an IANA zone, or in the server's own.
+/// The wall-clock time now in an IANA zone, or in the server's own.
 pub(crate) fn local_time(zone: Option<&str>, own: &TimeZone) -> Result<LocalTime, Error> {
+    local_time_at(Timestamp::now(), zone, own)
+}
+
+/// The wall-clock time of a moment in an IANA zone, or in `own`.
+///
+/// # Errors
+/// `invalid`: there is no such zone.
+pub fn local_time_at(
+    at: Timestamp,
+    zone: Option<&str>,
+    own: &TimeZone,
+) -> Result<LocalTime, Error> {
     let zone = match zone {
         Some(name) => TimeZone::get(name).map_err(|_| {
             Error::Invalid(format!(
@@ -29,7 +41,7 @@ pub(crate) fn local_time(zone: Option<&str>, own: &TimeZone) -> Result<LocalTime
         })?,
         None => own.clone(),
     };
-    Ok(in_zone(&Timestamp::now().to_zoned(zone)))
+    Ok(in_zone(&at.to_zoned(zone)))
 }
 
 fn in_zone(time: &Zoned) -> LocalTime {
@@ -86,7 +98,11 @@ async fn keys(shared: &Shared, namespace: &str, request: Request) -> Answer {
     Ok(reply)
 }
 
-fn operate(keys: &Namespace, request: Request) -> Answer {
+/// A function of `vireo:flow/kv` on the keys of a flow.
+///
+/// # Errors
+/// As the contract says; `failed` for a request that is none of them.
+pub fn operate(keys: &Namespace, request: Request) -> Answer {
     match request {
         Request::KvGet { key } => keys.get(&key).map(|value| Reply::Bytes(value.map(Bytes))),
         Request::KvSet { key, value } => keys.set(&key, &value).map(|()| Reply::Done),

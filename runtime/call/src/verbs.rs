@@ -9,13 +9,13 @@ use vireo_rtp::{Repeat, Segment};
 
 use crate::machine::{GatherPrompts, Verb};
 use crate::message;
-use crate::prompts::Lookup;
+use crate::prompts::Resolve;
 
 /// The verb with its prompts looked up; none for what the machine does not do.
 ///
 /// # Errors
 /// A part of a prompt that cannot be played.
-pub(crate) fn verb(request: &Request, lookup: &Lookup<'_>) -> Result<Option<Verb>, Error> {
+pub fn verb(request: &Request, lookup: &impl Resolve) -> Result<Option<Verb>, Error> {
     Ok(Some(match request {
         Request::Ring => Verb::Ring,
         Request::EarlyMedia => Verb::EarlyMedia,

@@ -74,34 +74,55 @@ pub enum Action {
     Answer,
     /// A final response that refuses the call.
     Reject(u16),
+    /// BYE.
     Bye,
+    /// What plays is replaced; its end is told by [`Machine::play_finished`].
     Play {
+        /// Names it in `play_finished`.
         id: u64,
+        /// Heard without a gap.
         prompt: Vec<Segment>,
+        /// Once, or until it is stopped.
         repeat: Repeat,
     },
+    /// What plays ends at once.
     StopPlaying,
+    /// Their end is told by [`Machine::digits_sent`].
     SendDigits {
+        /// Names them in `digits_sent`.
         id: u64,
+        /// In order.
         digits: Vec<DigitOut>,
     },
+    /// Its end is told by [`Machine::record_finished`].
     OpenRecording {
+        /// The whole call, or a message.
         slot: RecordSlot,
+        /// Names it from now on.
         id: String,
+        /// Its greatest length, ms.
         max_duration_ms: Option<u32>,
+        /// It ends after so much silence, ms, which is cut off.
         silence_ms: Option<u32>,
     },
+    /// A recording ends.
     StopRecording {
+        /// The whole call, or a message.
         slot: RecordSlot,
+        /// So much of its end is cut off, ms.
         trim_ms: u32,
     },
+    /// Silence is recorded instead of the call.
     PauseRecording,
+    /// The call is recorded again.
     ResumeRecording,
     /// Delete a finished recording's file.
     Discard(String),
     /// A line of the timeline.
     Note {
+        /// Its kind.
         name: &'static str,
+        /// What there is to tell.
         detail: Value,
     },
 }
@@ -111,6 +132,7 @@ pub enum Action {
 pub enum Progress {
     /// Only 100 Trying was sent.
     Arrived,
+    /// 180 was sent.
     Ringing,
     /// 183 with SDP: the caller hears us, free of charge.
     EarlyMedia,
@@ -118,13 +140,16 @@ pub enum Progress {
     Answered,
     /// The ACK is here.
     Confirmed,
+    /// Whoever ended it.
     Over,
 }
 
 /// Did the INVITE carry an offer (RFC 3264), or does our 200 have to?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Offer {
+    /// It did.
     InInvite,
+    /// Our 200 has to, and the ACK answers.
     Late,
 }
 
