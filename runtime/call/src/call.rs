@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 use vireo_host::contract::{Error, Info};
 use vireo_host::{Outcome, Request, Trap, Version, describe};
@@ -16,7 +15,8 @@ use vireo_sip::stack::IncomingCall;
 use vireo_store::cdr::{self, Cdr, OpenCall, RecordingKind, RecordingRef};
 
 use crate::actor::{Actor, Closed, Ending, Parts, RecordingFile, apologise};
-use crate::live::LiveCall;
+use crate::journal::CallJournal;
+use crate::live::{LiveCall, Registration};
 use crate::route::{Action, Query};
 use crate::services::unix_ms;
 use crate::settings::Settings;
@@ -105,7 +105,7 @@ pub(crate) async fn run(shared: Arc<Shared>, settings: Arc<Settings>, incoming: 
     };
     match prepared {
         Ok((chosen, media)) => arrival.serve(chosen, media).await,
-        Err(refused) => arrival.refuse(refused).await,
+        Err(refused) => arrival.refuse(refused),
     }
 }
 
@@ -203,7 +203,7 @@ impl Arrival {
         })
     }
 
-    async fn refuse(self, refused: Refused) {
+    fn refuse(self, refused: Refused) {
         let status = refused.rejection.status;
         if let Err(error) = self.incoming.leg.reject(*refused.rejection) {
             tracing::error!(%error, "the SIP stack did not take a refusal");
@@ -221,7 +221,8 @@ impl Arrival {
         cdr.ended_by = cdr::EndedBy::Server;
         cdr.sip_status = Some(status);
         cdr.reason = Some(refused.why);
-        write(&self.shared, cdr).await;
+        let journal = self.shared.journal.open(&cdr.call.call_id);
+        write(journal, cdr, None);
     }
 
     async fn serve(self, chosen: Chosen, media: Media) {
@@ -232,11 +233,9 @@ impl Arrival {
             started,
             open,
         } = self;
-        if let Err(error) = shared.cdrs.open(&open) {
-            tracing::error!(call = open.call_id, %error, "the call could not be marked as open");
-        }
-        let (registration, commands) = shared.live.add(live_call(&open, &chosen));
         let journal = shared.journal.open(&open.call_id);
+        journal.began(&open);
+        let (registration, commands) = shared.live.add(live_call(&open, &chosen));
         let invite = incoming.invite;
         let info = Info {
             call_id: open.call_id.clone(),
@@ -278,7 +277,7 @@ impl Arrival {
         let (actor, failure) =
             run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
         let closed = actor.close().await;
-        finish(&shared, open, closed, failure).await;
+        finish(open, closed, failure);
     }
 }
 
@@ -361,7 +360,7 @@ async fn run_flow(
     let (outcome, mut actor, usage) = version.run(actor, grants, limits).await;
     actor.note(
         "flow-ended",
-        json!({
+        &json!({
             "outcome": outcome.to_string(), "host_calls": usage.host_calls, "cpu_us": usage.cpu_us,
             "memory_peak": usage.memory_peak,
         }),
@@ -377,7 +376,7 @@ async fn run_fallback(shared: &Shared, settings: &Settings, next: &str, mut acto
     actor.hand_over(next, version.digest());
     actor.note(
         "fallback",
-        json!({ "flow": next, "version": version.digest() }),
+        &json!({ "flow": next, "version": version.digest() }),
     );
     let (mut actor, outcome) = run_flow(settings, next, &version, actor).await;
     if !outcome.is_normal() {
@@ -398,11 +397,11 @@ fn report_failure(actor: &mut Actor, flow: &str, version: &str, outcome: &Outcom
     tracing::error!(flow, version, %outcome, ?backtrace, "flow failed");
     actor.note(
         "flow-failed",
-        json!({ "flow": flow, "why": outcome.to_string(), "backtrace": backtrace }),
+        &json!({ "flow": flow, "why": outcome.to_string(), "backtrace": backtrace }),
     );
 }
 
-async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
+fn finish(mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
     let started_ms = open.received_ms;
     let wall = |since: Duration| started_ms + u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
     open.answered_ms = closed.answered.map(wall);
@@ -424,11 +423,9 @@ async fn finish(shared: &Shared, mut open: OpenCall, mut closed: Closed, failure
     closed.journal.event(
         closed.started.elapsed(),
         "cdr",
-        json!({ "outcome": cdr.outcome, "ended_by": cdr.ended_by, "talk_ms": cdr.durations().talk_ms }),
+        &json!({ "outcome": cdr.outcome, "ended_by": cdr.ended_by, "talk_ms": cdr.durations().talk_ms }),
     );
-    write(shared, cdr).await;
-    // Until here the call is live.
-    drop(closed.registration);
+    write(closed.journal, cdr, Some(closed.registration));
 }
 
 /// How a call ended and who ended it, by what happened on the wire and why we did what we did.
@@ -470,18 +467,16 @@ fn recording_ref(file: &RecordingFile) -> RecordingRef {
     }
 }
 
-/// Returns when the CDR is on disk: until then the call counts as live.
-async fn write(shared: &Shared, cdr: Cdr) {
+/// Hands the CDR over. Until it is on disk the call counts as live.
+fn write(journal: CallJournal, cdr: Cdr, registration: Option<Registration>) {
     let call = cdr.call.call_id.clone();
-    let (done, written) = oneshot::channel();
-    shared
-        .cdrs
-        .finish_then(cdr, Box::new(move |result| drop(done.send(result))));
-    match written.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(call, %error, "a CDR could not be written"),
-        Err(_) => tracing::error!(call, "a CDR could not be written: the store is closing"),
-    }
+    let done = move |result| {
+        if let Err(error) = result {
+            tracing::error!(call, %error, "a CDR could not be written");
+        }
+        drop(registration);
+    };
+    journal.finish(cdr, Box::new(done));
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Writing journals: calls hand entries over, one thread puts them into the store in batches.
+//! Writing journals and CDRs: calls hand over what they have, one thread puts it into the store in
+//! batches.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,23 +8,41 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde::Serialize;
 use vireo_host::{Answer, Request};
-use vireo_store::Journal;
-use vireo_store::journal::{Entry, Json};
+use vireo_store::cdr::{Cdr, OpenCall};
+use vireo_store::journal::Lines;
+use vireo_store::{Cdrs, DurableCallback, Journal};
 
-/// Entries on their way to the store. A call that finds no room drops the entry and counts it: a
-/// stalled disk must not stall a caller.
+/// Pieces of journals on their way to the store. A call that finds no room drops its entries and
+/// counts them: a stalled disk must not stall a caller.
 const QUEUE: usize = 16_384;
 
-/// A call's identifier and an entry of its journal.
-type Line = (Arc<str>, Entry);
+/// What comes within so long is written together: a burst of a call costs one record, and the thread
+/// wakes up fifty times a second however many calls there are.
+const WINDOW: Duration = Duration::from_millis(20);
 
-/// The thread that writes journals.
+/// What a call hands over.
+enum Message {
+    Began(Box<OpenCall>),
+    Lines(Arc<str>, Lines),
+    Ended(Box<Ended>),
+}
+
+/// A call's end: its record, and the rest of its journal.
+struct Ended {
+    call_id: Arc<str>,
+    lines: Lines,
+    cdr: Cdr,
+    done: DurableCallback,
+}
+
+/// The thread that writes journals and CDRs.
 #[derive(Debug)]
 pub struct JournalWriter {
-    queue: Mutex<Option<SyncSender<Line>>>,
+    queue: Mutex<Option<SyncSender<Message>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    cdrs: Cdrs,
     dropped: Arc<AtomicU64>,
 }
 
@@ -32,16 +51,21 @@ impl JournalWriter {
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(journal: Journal) -> std::io::Result<Self> {
-        let (queue, entries) = sync_channel(QUEUE);
+    pub fn start(journal: Journal, cdrs: Cdrs) -> std::io::Result<Self> {
+        let (queue, messages) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let lost = Arc::clone(&dropped);
+        let writer = Writer {
+            journal,
+            cdrs: cdrs.clone(),
+            lost: Arc::clone(&dropped),
+        };
         let thread = std::thread::Builder::new()
             .name("vireo-journal".into())
-            .spawn(move || write(&journal, &entries, &lost))?;
+            .spawn(move || writer.run(&messages))?;
         Ok(Self {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
+            cdrs,
             dropped,
         })
     }
@@ -56,7 +80,9 @@ impl JournalWriter {
         CallJournal {
             call_id: call_id.into(),
             next: 0,
+            lines: Lines::default(),
             queue,
+            cdrs: self.cdrs.clone(),
             dropped: Arc::clone(&self.dropped),
         }
     }
@@ -86,23 +112,50 @@ impl JournalWriter {
     }
 }
 
-/// Takes what is there, a moment's worth at a time, and appends it call by call.
-fn write(journal: &Journal, entries: &Receiver<Line>, lost: &AtomicU64) {
-    let mut batch: HashMap<Arc<str>, Vec<Entry>> = HashMap::new();
-    while let Ok((call, entry)) = entries.recv() {
-        batch.entry(call).or_default().push(entry);
-        while let Ok((call, entry)) = entries.try_recv() {
-            batch.entry(call).or_default().push(entry);
-        }
-        for (call, entries) in batch.drain() {
-            if let Err(error) = journal.append(&call, &entries) {
-                lost.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                tracing::error!(call = &*call, %error, "the journal could not be written");
+struct Writer {
+    journal: Journal,
+    cdrs: Cdrs,
+    lost: Arc<AtomicU64>,
+}
+
+impl Writer {
+    /// Takes what is there, a moment's worth at a time, and writes it call by call.
+    fn run(&self, messages: &Receiver<Message>) {
+        let mut running: HashMap<Arc<str>, Lines> = HashMap::new();
+        let mut ended = Vec::new();
+        while let Ok(first) = messages.recv() {
+            std::thread::sleep(WINDOW);
+            for message in std::iter::once(first).chain(messages.try_iter()) {
+                match message {
+                    Message::Began(call) => began(&self.cdrs, &call),
+                    Message::Lines(call, lines) => running.entry(call).or_default().append(lines),
+                    Message::Ended(end) => ended.push(end),
+                }
+            }
+            for end in ended.drain(..) {
+                let before = running.remove(&end.call_id);
+                finish(&self.cdrs, *end, before);
+            }
+            for (call, lines) in running.drain() {
+                if let Err(error) = self.journal.append_lines(&call, &lines) {
+                    self.lost.fetch_add(lines.len().into(), Ordering::Relaxed);
+                    tracing::error!(call = &*call, %error, "the journal could not be written");
+                }
             }
         }
-        // Entries of a call come in bursts; one record for a burst is cheaper than one for each.
-        std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn began(cdrs: &Cdrs, call: &OpenCall) {
+    if let Err(error) = cdrs.open(call) {
+        tracing::error!(call = call.call_id, %error, "the call could not be marked as open");
+    }
+}
+
+fn finish(cdrs: &Cdrs, end: Ended, before: Option<Lines>) {
+    let mut lines = before.unwrap_or_default();
+    lines.append(end.lines);
+    cdrs.finish_then(end.cdr, &lines, end.done);
 }
 
 /// One call's end of the journal.
@@ -110,11 +163,24 @@ fn write(journal: &Journal, entries: &Receiver<Line>, lost: &AtomicU64) {
 pub struct CallJournal {
     call_id: Arc<str>,
     next: u32,
-    queue: Option<SyncSender<Line>>,
+    /// What was not handed over yet.
+    lines: Lines,
+    queue: Option<SyncSender<Message>>,
+    cdrs: Cdrs,
     dropped: Arc<AtomicU64>,
 }
 
 impl CallJournal {
+    /// Leaves a mark of the call, which after a crash becomes a CDR.
+    pub fn began(&self, call: &OpenCall) {
+        let Some(queue) = &self.queue else { return };
+        if let Err(TrySendError::Full(Message::Began(call))) =
+            queue.try_send(Message::Began(Box::new(call.clone())))
+        {
+            began(&self.cdrs, &call);
+        }
+    }
+
     /// A verb of the flow, asked at `asked` and answered at `at` (both since the call's start).
     /// The entry's place in time is when it was asked.
     pub fn verb(&mut self, asked: Duration, at: Duration, request: &Request, answer: &Answer) {
@@ -122,27 +188,58 @@ impl CallJournal {
             took_ms: millis(at.saturating_sub(asked)),
             answer,
         };
-        match (Json::of(request), Json::of(&reply)) {
-            (Ok(request_json), Ok(reply)) => {
-                let seq = self.sequence();
-                self.push(Entry::verb(
-                    seq,
-                    millis(asked),
-                    request.verb(),
-                    request_json,
-                    reply,
-                ));
-            }
-            (Err(error), _) | (_, Err(error)) => {
-                tracing::error!(call = &*self.call_id, %error, "a journal entry could not be written");
-            }
+        let seq = self.sequence();
+        let written = (self.lines).verb(seq, millis(asked), request.verb(), request, &reply);
+        self.report(written);
+        // The flow must not see what is not on its way.
+        self.hand_over();
+    }
+
+    /// Something else that happened on the call. It is handed over with the verb that it ends, or when
+    /// the call next waits.
+    pub fn event(&mut self, at: Duration, name: &'static str, detail: &impl Serialize) {
+        let seq = self.sequence();
+        let written = self.lines.event(seq, millis(at), name, detail);
+        self.report(written);
+    }
+
+    /// Hands over what was written since the last time.
+    pub fn hand_over(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let Some(queue) = &self.queue else { return };
+        let lines = std::mem::take(&mut self.lines);
+        let message = Message::Lines(Arc::clone(&self.call_id), lines);
+        if let Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) =
+            queue.try_send(message)
+            && let Message::Lines(_, lines) = message
+        {
+            self.dropped
+                .fetch_add(lines.len().into(), Ordering::Relaxed);
         }
     }
 
-    /// Something else that happened on the call.
-    pub fn event(&mut self, at: Duration, name: &'static str, detail: Value) {
-        let seq = self.sequence();
-        self.push(Entry::event(seq, millis(at), name, detail.into()));
+    /// The call's record, and the end of its journal. `done` is called when both are on disk or cannot
+    /// get there.
+    pub fn finish(mut self, cdr: Cdr, done: DurableCallback) {
+        let end = Ended {
+            call_id: Arc::clone(&self.call_id),
+            lines: std::mem::take(&mut self.lines),
+            cdr,
+            done,
+        };
+        let unsent = match &self.queue {
+            Some(queue) => match queue.try_send(Message::Ended(Box::new(end))) {
+                Ok(()) => return,
+                Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => message,
+            },
+            None => Message::Ended(Box::new(end)),
+        };
+        // No record is dropped for want of room: this call waits for the store itself.
+        if let Message::Ended(end) = unsent {
+            finish(&self.cdrs, *end, None);
+        }
     }
 
     fn sequence(&mut self) -> u32 {
@@ -151,15 +248,16 @@ impl CallJournal {
         seq
     }
 
-    fn push(&self, entry: Entry) {
-        let Some(queue) = &self.queue else {
-            return;
-        };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            queue.try_send((Arc::clone(&self.call_id), entry))
-        {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    fn report(&self, written: vireo_store::Result<()>) {
+        if let Err(error) = written {
+            tracing::error!(call = &*self.call_id, %error, "a journal entry could not be written");
         }
+    }
+}
+
+impl Drop for CallJournal {
+    fn drop(&mut self) {
+        self.hand_over();
     }
 }
 
@@ -178,20 +276,23 @@ fn millis(time: Duration) -> u64 {
 mod tests {
     use vireo_host::Reply;
     use vireo_host::contract::Error;
-    use vireo_store::MemoryStore;
+    use vireo_store::cdr::Outcome;
     use vireo_store::journal::Kind;
+    use vireo_store::{MemoryStore, Store};
 
     use super::*;
 
     #[test]
     fn entries_arrive_in_order_and_whole() {
-        let journal = Journal::new(Arc::new(MemoryStore::new()));
-        let writer = JournalWriter::start(journal.clone()).unwrap();
+        let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+        let journal = Journal::new(Arc::clone(&store));
+        let cdrs = Cdrs::new(Arc::clone(&store));
+        let writer = JournalWriter::start(journal.clone(), cdrs.clone()).unwrap();
         let mut call = writer.open("call");
         call.event(
             Duration::ZERO,
             "invite",
-            serde_json::json!({ "caller": "100" }),
+            &serde_json::json!({ "caller": "100" }),
         );
         let asked = Duration::from_millis(5);
         call.verb(
@@ -206,12 +307,23 @@ mod tests {
             &Request::Ring,
             &Err(Error::WrongState("late".into())),
         );
-        drop(call);
+        let open = OpenCall {
+            call_id: "call".into(),
+            ..OpenCall::default()
+        };
+        call.began(&open);
+        call.event(asked, "cdr", &());
+        let (done, written) = std::sync::mpsc::channel();
+        let cdr = Cdr::new(open, 9, Outcome::Completed);
+        call.finish(cdr, Box::new(move |result| done.send(result).unwrap()));
         writer.shutdown();
+        written.recv().unwrap().unwrap();
+        assert_eq!(cdrs.open_calls().unwrap(), []);
+        assert!(cdrs.get("call").unwrap().is_some());
         let entries = journal.read("call").unwrap();
         assert_eq!(
             entries.iter().map(|entry| entry.seq).collect::<Vec<_>>(),
-            [0, 1, 2]
+            [0, 1, 2, 3]
         );
         let Kind::Verb { name, reply, .. } = &entries[1].kind else {
             panic!("{entries:?}")

@@ -28,6 +28,9 @@ const CLOSED: &str = "j/c/";
 /// Bytes of JSON in one record.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// What an entry takes, most often.
+const ENTRY_BYTES: usize = 192;
+
 /// After so many entries a running call's journal is put together: what it has got until then need not
 /// be kept at hand.
 const SETTLE_ENTRIES: u32 = 256;
@@ -177,27 +180,101 @@ impl Lines {
     /// # Errors
     /// [`StoreError::Encode`].
     pub fn push(&mut self, entry: &Entry) -> Result<()> {
+        self.write(entry.seq, entry)
+    }
+
+    /// Adds a host function, its arguments, and what the flow was told: as
+    /// [`push`](Self::push) of [`Entry::verb`], without a copy in between.
+    ///
+    /// # Errors
+    /// [`StoreError::Encode`].
+    pub fn verb(
+        &mut self,
+        seq: u32,
+        at_ms: u64,
+        name: &str,
+        request: &impl Serialize,
+        reply: &impl Serialize,
+    ) -> Result<()> {
+        let kind = KindOf::Verb {
+            name,
+            request,
+            reply,
+        };
+        self.write(seq, &EntryOf { seq, at_ms, kind })
+    }
+
+    /// Adds something that happened on the call, likewise.
+    ///
+    /// # Errors
+    /// [`StoreError::Encode`].
+    pub fn event(
+        &mut self,
+        seq: u32,
+        at_ms: u64,
+        name: &str,
+        detail: &impl Serialize,
+    ) -> Result<()> {
+        let kind = KindOf::Event::<(), _> { name, detail };
+        self.write(seq, &EntryOf { seq, at_ms, kind })
+    }
+
+    /// Is there no entry?
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_none()
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> u32 {
+        self.numbers
+            .map_or(0, |(first, last)| last.wrapping_sub(first).wrapping_add(1))
+    }
+
+    fn write(&mut self, seq: u32, entry: &impl Serialize) -> Result<()> {
         let length = self.text.len();
+        self.text.reserve(ENTRY_BYTES);
         if let Err(error) = serde_json::to_writer(&mut self.text, entry) {
             self.text.truncate(length);
             return Err(encode(&error));
         }
-        self.ended(entry.seq);
+        self.text.push(b'\n');
+        self.numbers = Some((self.numbers.map_or(seq, |(first, _)| first), seq));
         Ok(())
     }
 
     /// Adds the entries of `later`, which come after these.
-    pub fn append(&mut self, later: &Lines) {
-        if let Some((first, last)) = later.numbers {
-            self.text.extend_from_slice(&later.text);
-            self.numbers = Some((self.numbers.map_or(first, |(first, _)| first), last));
+    pub fn append(&mut self, later: Lines) {
+        match (self.numbers, later.numbers) {
+            (None, _) => *self = later,
+            (Some((first, _)), Some((_, last))) => {
+                self.text.extend_from_slice(&later.text);
+                self.numbers = Some((first, last));
+            }
+            (Some(_), None) => {}
         }
     }
+}
 
-    fn ended(&mut self, seq: u32) {
-        self.text.push(b'\n');
-        self.numbers = Some((self.numbers.map_or(seq, |(first, _)| first), seq));
-    }
+/// An [`Entry`] that borrows what it says.
+#[derive(Serialize)]
+struct EntryOf<'a, Q, R> {
+    seq: u32,
+    at_ms: u64,
+    kind: KindOf<'a, Q, R>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum KindOf<'a, Q, R> {
+    Verb {
+        name: &'a str,
+        request: &'a Q,
+        reply: &'a R,
+    },
+    Event {
+        name: &'a str,
+        detail: &'a R,
+    },
 }
 
 /// The journals of all calls.
@@ -251,14 +328,19 @@ impl Journal {
         // The number before this batch's first tells whether a stretch has ended with it.
         if last / SETTLE_ENTRIES != first.saturating_sub(1) / SETTLE_ENTRIES {
             let mut batch = Batch::new();
-            self.close(call_id, &mut batch)?;
+            self.close(call_id, &Lines::default(), &mut batch)?;
             self.store.batch(&batch)?;
         }
         Ok(())
     }
 
-    /// Puts what a running call's journal has got together: fewer and larger records.
-    pub(crate) fn close(&self, call_id: &str, batch: &mut Batch) -> Result<()> {
+    /// Puts what a running call's journal has got and its last `lines` together: fewer and larger
+    /// records.
+    pub(crate) fn close(&self, call_id: &str, lines: &Lines, batch: &mut Batch) -> Result<()> {
+        if lines.text.len() > PIECE_BYTES {
+            self.append_lines(call_id, lines)?;
+            return self.close(call_id, &Lines::default(), batch);
+        }
         let open = log(OPEN, call_id);
         let mut closed: Option<(Vec<u8>, Vec<u8>)> = None;
         walk(&*self.store, Range::prefix(&*open), |key, record| {
@@ -277,6 +359,17 @@ impl Journal {
             }
             Ok(ControlFlow::Continue(()))
         })?;
+        if let Some((first, _)) = lines.numbers {
+            match &mut closed {
+                Some((_, whole)) if whole.len() + lines.text.len() <= PIECE_BYTES => {
+                    whole.extend_from_slice(&lines.text);
+                }
+                _ => {
+                    let key = place(&log(CLOSED, call_id), first, 0);
+                    batch.put(key, [&[FIRST | LAST], lines.text.as_slice()].concat());
+                }
+            }
+        }
         if let Some((key, whole)) = closed {
             batch.put(key, whole);
         }

@@ -10,7 +10,7 @@ impl Actor {
     pub(super) fn on_leg(&mut self, event: LegEvent) {
         match event {
             LegEvent::Acknowledged { sdp } => {
-                self.note("ack", json!({}));
+                self.note("ack", &json!({}));
                 if self.sdp_answer.is_none() && !self.accept_late_answer(sdp.as_deref()) {
                     return;
                 }
@@ -22,7 +22,7 @@ impl Actor {
             LegEvent::Cancelled { reason } => {
                 self.note(
                     "cancel",
-                    json!({ "reason": reason.as_ref().map(ToString::to_string) }),
+                    &json!({ "reason": reason.as_ref().map(ToString::to_string) }),
                 );
                 // An answer or a refusal of ours that crossed it never left (RFC 3261, 9.2).
                 self.answered = None;
@@ -38,7 +38,7 @@ impl Actor {
                         "ended"
                     };
                     let reason_text = reason.as_ref().map(ToString::to_string);
-                    self.note(name, json!({ "by": ended_by(by), "reason": reason_text }));
+                    self.note(name, &json!({ "by": ended_by(by), "reason": reason_text }));
                 }
                 self.wire_ended(by, reason);
             }
@@ -81,7 +81,7 @@ impl Actor {
         if self.is_over() {
             return;
         }
-        self.note("leg-lost", json!({}));
+        self.note("leg-lost", &json!({}));
         let why = "the SIP side of the call was lost";
         self.ended_by_server(Ending::by_server(cdr::Outcome::Other, why));
         self.mark_ended();
@@ -109,7 +109,7 @@ impl Actor {
                 true
             }
             Err(why) => {
-                self.note("media-refused", json!({ "reason": why }));
+                self.note("media-refused", &json!({ "reason": why }));
                 let ending = Ending::by_server(cdr::Outcome::Rejected, why);
                 self.end_call(ending, Some(Reason::sip(488, "Not Acceptable Here")));
                 false
@@ -135,7 +135,7 @@ impl Actor {
             Err(reject) => {
                 self.note(
                     "reinvite-refused",
-                    json!({ "status": reject.status, "reason": reject.to_string() }),
+                    &json!({ "status": reject.status, "reason": reject.to_string() }),
                 );
                 self.told(self.leg.refuse_offer(reject.status));
             }
@@ -157,7 +157,7 @@ impl Actor {
                 Some(Err(reject)) => reject.to_string(),
                 None => "the ACK carries no answer".to_owned(),
             };
-            self.note("media-refused", json!({ "reason": why }));
+            self.note("media-refused", &json!({ "reason": why }));
         }
         // The session stays as it was.
         self.negotiation = *before;
@@ -174,7 +174,7 @@ impl Actor {
             } else {
                 ("resumed", Event::Resumed)
             };
-            self.note(name, json!({}));
+            self.note(name, &json!({}));
             self.machine.hold(event);
         }
     }
@@ -221,7 +221,7 @@ impl Actor {
     pub(super) fn bye(&mut self, reason: Option<Reason>) {
         self.note(
             "bye-sent",
-            json!({ "reason": reason.as_ref().map(ToString::to_string) }),
+            &json!({ "reason": reason.as_ref().map(ToString::to_string) }),
         );
         self.wire_end = Some(WireEnd {
             by: EndedBy::Local,
@@ -233,7 +233,7 @@ impl Actor {
 
     pub(super) fn reject(&mut self, rejection: Rejection) {
         let status = rejection.status;
-        self.note("rejected", json!({ "status": status }));
+        self.note("rejected", &json!({ "status": status }));
         self.wire_end = Some(WireEnd {
             by: EndedBy::Local,
             reason: None,
@@ -248,7 +248,7 @@ impl Actor {
         if sdp.is_some() {
             self.configure_current();
         }
-        self.note("provisional", json!({ "status": status }));
+        self.note("provisional", &json!({ "status": status }));
         self.told(self.leg.provisional(status, sdp));
     }
 
@@ -266,7 +266,7 @@ impl Actor {
             None => self.negotiation.offer(Direction::SendRecv),
         };
         self.told(self.leg.answer(sdp));
-        self.note("answer", json!({ "status": 200 }));
+        self.note("answer", &json!({ "status": 200 }));
     }
 
     pub(super) fn configure_current(&mut self) {
@@ -283,7 +283,7 @@ impl Actor {
         }
         self.note(
             "media",
-            json!({
+            &json!({
                 "codec": config.codec.name(), "remote": config.remote.map(|r| r.to_string()),
                 "dtmf": if config.telephone_event.is_some() { "rfc4733" } else { "inband" }, "ptime_ms": config.ptime_ms,
             }),

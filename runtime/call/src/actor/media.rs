@@ -27,12 +27,12 @@ impl Actor {
                 }
             }
             MediaEvent::NoMedia { for_ms } => {
-                self.note("no-media", json!({ "for_ms": for_ms }));
+                self.note("no-media", &json!({ "for_ms": for_ms }));
                 let ending = Ending::new(cdr::Outcome::MediaTimeout, cdr::EndedBy::Server);
                 self.end_call(ending, Some(Reason::q850(41, "no media")));
             }
             MediaEvent::Latched { source } => {
-                self.note("media-from", json!({ "source": source.to_string() }))
+                self.note("media-from", &json!({ "source": source.to_string() }))
             }
             MediaEvent::Closed(stats) => {
                 self.stats = Some(stats);
@@ -51,7 +51,7 @@ impl Actor {
             self.recording_done(done);
         }
         if !self.is_over() {
-            self.note("media-lost", json!({}));
+            self.note("media-lost", &json!({}));
             let ending = Ending::by_server(cdr::Outcome::Other, "the media stream was lost");
             self.end_call(ending, Some(Reason::q850(41, "media lost")));
         }
@@ -67,7 +67,7 @@ impl Actor {
         let Done { file, end } = done;
         self.note(
             "recorded",
-            json!({
+            &json!({
                 "id": file.id, "path": file.path, "duration_ms": file.duration_ms, "failed": file.failed,
             }),
         );

@@ -12,7 +12,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use vireo_audio::Codec;
@@ -86,6 +87,24 @@ pub(crate) struct Parts {
     pub commands: mpsc::Receiver<Command>,
     pub journal: CallJournal,
     pub started: Instant,
+}
+
+/// What the timeline says of an INVITE.
+#[derive(Serialize)]
+struct Invited<'a> {
+    trunk: &'a str,
+    source: String,
+    caller: &'a str,
+    called: &'a str,
+    sip_call_id: &'a str,
+}
+
+/// What the timeline says of the way to a flow.
+#[derive(Serialize)]
+struct Routed<'a> {
+    route: &'a str,
+    flow: &'a str,
+    version: &'a str,
 }
 
 /// A call on its way.
@@ -187,15 +206,27 @@ impl Actor {
             played: Played::new(),
             stats: None,
         };
-        actor.note(
-            "invite",
-            json!({
-                "trunk": actor.info.trunk, "source": actor.invite.source.to_string(), "caller": actor.info.caller,
-                "called": actor.info.called, "sip_call_id": actor.invite.call_id,
-            }),
-        );
-        actor.note("route", json!({ "route": actor.info.route, "flow": actor.info.flow, "version": actor.info.version }));
+        actor.note_beginning();
         actor
+    }
+
+    fn note_beginning(&mut self) {
+        let now = self.now();
+        let Self { info, invite, .. } = self;
+        let invited = Invited {
+            trunk: &info.trunk,
+            source: invite.source.to_string(),
+            caller: &info.caller,
+            called: &info.called,
+            sip_call_id: &invite.call_id,
+        };
+        self.journal.event(now, "invite", &invited);
+        let routed = Routed {
+            route: &info.route,
+            flow: &info.flow,
+            version: &info.version,
+        };
+        self.journal.event(now, "route", &routed);
     }
 
     /// Time since the INVITE.
@@ -223,7 +254,7 @@ impl Actor {
     }
 
     /// A line of the timeline that is no verb of the flow.
-    pub fn note(&mut self, name: &'static str, detail: Value) {
+    pub fn note(&mut self, name: &'static str, detail: &impl Serialize) {
         let now = self.now();
         self.journal.event(now, name, detail);
     }
@@ -354,6 +385,7 @@ impl Actor {
 
     /// Waits for one thing to happen, and sees to it. Cancel-safe.
     async fn step(&mut self) {
+        self.journal.hand_over();
         let deadline = [self.machine.deadline(), self.recordings.deadline()];
         let deadline = deadline.into_iter().flatten().min();
         let deadline = deadline.map(|at| self.started + at);
@@ -406,12 +438,12 @@ impl Actor {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Hangup => {
-                self.note("operator-hangup", json!({}));
+                self.note("operator-hangup", &json!({}));
                 let ending = Ending::new(cdr::Outcome::Completed, cdr::EndedBy::Operator);
                 self.end_call(ending, None);
             }
             Command::Shutdown => {
-                self.note("shutdown", json!({}));
+                self.note("shutdown", &json!({}));
                 let ending = Ending::new(cdr::Outcome::Shutdown, cdr::EndedBy::Server);
                 self.end_call(ending, None);
             }
@@ -420,7 +452,7 @@ impl Actor {
 
     fn on_max_call(&mut self) {
         let limit_s = self.flow.longest.as_secs();
-        self.note("max-call", json!({ "limit_s": limit_s }));
+        self.note("max-call", &json!({ "limit_s": limit_s }));
         let why = format!("the call reached its limit of {limit_s} s");
         self.end_call(Ending::by_server(cdr::Outcome::Completed, why), None);
     }
@@ -433,7 +465,7 @@ impl Actor {
                 Action::Answer => self.answer(),
                 Action::Reject(status) => self.reject(Rejection::new(status)),
                 Action::Bye => self.bye(None),
-                Action::Note { name, detail } => self.note(name, detail),
+                Action::Note { name, detail } => self.note(name, &detail),
                 Action::Discard(id) => self.discard(&id),
                 media => self.act_media(media),
             }
@@ -549,7 +581,7 @@ pub(crate) async fn apologise(actor: &mut Actor, name: &str) {
         return;
     };
     match played {
-        Ok(_) => actor.note("apology", json!({ "prompt": name })),
+        Ok(_) => actor.note("apology", &json!({ "prompt": name })),
         Err(Error::HungUp) => {}
         Err(error) => tracing::error!(
             prompt = name,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::journal::check_call_id;
+use crate::journal::{Lines, check_call_id};
 use crate::range::walk;
 use crate::{Batch, DurableCallback, Journal, MAX_VALUE_BYTES, Range, Result, Store, StoreError};
 
@@ -125,14 +125,15 @@ impl Cdrs {
     /// # Errors
     /// [`StoreError::CallId`], and what the store reports.
     pub fn finish(&self, cdr: Cdr) -> Result<()> {
-        self.write(cdr)?;
+        self.write(cdr, &Lines::default())?;
         self.store.flush()
     }
 
-    /// Like [`finish`](Self::finish), but returns at once, and calls `done` when the CDR is on disk or
-    /// cannot get there. `done` must not block.
-    pub fn finish_then(&self, cdr: Cdr, done: DurableCallback) {
-        match self.write(cdr) {
+    /// Like [`finish`](Self::finish), but adds the last lines of the call's journal, returns at once, and
+    /// calls `done` when all that is on disk or cannot get there: within 50 ms. `done` must not
+    /// block.
+    pub fn finish_then(&self, cdr: Cdr, lines: &Lines, done: DurableCallback) {
+        match self.write(cdr, lines) {
             Ok(()) => self.store.on_flushed(done),
             Err(error) => done(Err(error)),
         }
@@ -206,7 +207,7 @@ impl Cdrs {
             let mut cdr = Cdr::new(call, ended_ms, Outcome::LostInCrash);
             cdr.recovered_ms = Some(now_ms);
             cdr.reason = Some("the server stopped during the call".into());
-            self.write(cdr.clone())?;
+            self.write(cdr.clone(), &Lines::default())?;
             lost.push(cdr);
         }
         if !lost.is_empty() {
@@ -247,7 +248,7 @@ impl Cdrs {
         self.store.batch(&batch)
     }
 
-    fn write(&self, cdr: Cdr) -> Result<()> {
+    fn write(&self, cdr: Cdr, lines: &Lines) -> Result<()> {
         let mut cdr = cdr.bounded();
         let mut record = to_json(&cdr)?;
         while record.len() > MAX_VALUE_BYTES && cdr.recordings.pop().is_some() {
@@ -264,7 +265,7 @@ impl Cdrs {
             batch.put(id_key(call_id), cdr.call.received_ms.to_be_bytes());
         }
         batch.put(key, record);
-        Journal::new(Arc::clone(&self.store)).close(call_id, &mut batch)?;
+        Journal::new(Arc::clone(&self.store)).close(call_id, lines, &mut batch)?;
         self.store.batch(&batch)
     }
 

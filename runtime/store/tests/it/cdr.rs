@@ -5,7 +5,7 @@ use vireo_store::cdr::{
     Cdr, Direction, EndedBy, MediaStats, OpenCall, Outcome, Query, RecordingKind, RecordingRef,
     StreamStats,
 };
-use vireo_store::journal::{Entry, Json};
+use vireo_store::journal::{Entry, Json, Lines};
 use vireo_store::retention::{Retention, Swept};
 use vireo_store::{Cdrs, Digest, Journal, MAX_VALUE_BYTES, Range, StoreError};
 
@@ -94,6 +94,7 @@ fn finish_then_tells_when_it_is_written() {
         let send = send.clone();
         cdrs.finish_then(
             cdr(id, 1),
+            &Lines::default(),
             Box::new(move |result| send.send(result).unwrap()),
         );
     }
@@ -102,6 +103,26 @@ fn finish_then_tells_when_it_is_written() {
         receive.recv().unwrap(),
         Err(StoreError::CallId(_))
     ));
+}
+
+/// The runtime's identifiers begin with the time of the call.
+#[test]
+fn an_identifier_with_the_time_needs_no_index() {
+    let store = memory();
+    let cdrs = Cdrs::new(store.clone());
+    // 1_763_800_000_000 ms, in Crockford's base 32.
+    let id = "01kanar9g0zzzzzzzzzzzzzzzz";
+    cdrs.finish(cdr(id, 1_763_800_000_000)).unwrap();
+    assert_eq!(store.range(&Range::prefix("c/i/")).unwrap(), []);
+    assert_eq!(cdrs.get(id).unwrap(), Some(cdr(id, 1_763_800_000_000)));
+    assert_eq!(cdrs.get("01kanar9g0zzzzzzzzzzzzzzzy").unwrap(), None);
+    cdrs.delete(id).unwrap();
+    assert_eq!(cdrs.get(id).unwrap(), None);
+    // The same identifier of a call at another time.
+    cdrs.finish(cdr(id, 5)).unwrap();
+    assert_eq!(cdrs.get(id).unwrap(), Some(cdr(id, 5)));
+    cdrs.delete(id).unwrap();
+    assert_eq!(store.range(&Range::prefix("c/")).unwrap(), []);
 }
 
 #[test]
