@@ -39,6 +39,18 @@ test: setup prompts flows check build
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
 
+## Measure what calls cost (ONLY=signalling,ivr-a,ivr-b,overload; ARGS=--quick): docs/load-testing.md
+.PHONY: bench
+bench: setup prompts flows build
+	$(call STEP,Benchmark)
+	@$(CARGO_TARGET_DIR)/release/vireo-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+## Half of the load for MINUTES=20 with CALLS=2000 at the same time; then nothing may be left
+.PHONY: soak
+soak: setup prompts flows build
+	$(call STEP,Soak)
+	@$(CARGO_TARGET_DIR)/release/vireo-bench $(ARGS) soak --minutes $(or $(MINUTES),20) --concurrent $(or $(CALLS),2000)
+
 ## Check formatting, lints and licences
 .PHONY: check
 check: fmt-check licences

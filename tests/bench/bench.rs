@@ -56,11 +56,6 @@ impl Bench {
         self.progress.note(text);
     }
 
-    /// So many seconds are left.
-    pub fn left(&mut self, seconds: u64) {
-        self.progress.left(Duration::from_secs(seconds));
-    }
-
     /// That the generator was the limit, where it was.
     pub fn generator_note(&self, window: &Window) -> &'static str {
         if window.generator_was_the_limit() {

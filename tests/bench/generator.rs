@@ -65,17 +65,34 @@ impl Generator {
         let control = sipp::free_port(1);
         let starter = machine.generator_starter();
         let mut command = Command::new(&starter[0]);
-        command.args(&starter[1..]).arg("sipp").arg(server.to_string());
+        command
+            .args(&starter[1..])
+            .arg("sipp")
+            .arg(server.to_string());
         let scenario = root().join(format!("tests/load/{}.xml", load.scenario));
         command.arg("-sf").arg(scenario).args(["-s", load.service]);
         command.args(["-i", "127.0.0.1", "-p", &sipp::free_port(1).to_string()]);
         command.args(["-mi", "127.0.0.1", "-mp", &sipp::free_port(4).to_string()]);
         command.args(["-ci", "127.0.0.1", "-cp", &control.to_string()]);
-        command.args(["-r", &load.rate.to_string(), "-l", "30000", "-timer_resol", "1"]);
+        command.args([
+            "-r",
+            &load.rate.to_string(),
+            "-l",
+            "30000",
+            "-timer_resol",
+            "1",
+        ]);
         if let Some(calls) = load.calls {
             command.args(["-m", &calls.to_string()]);
         }
-        command.args(["-nostdin", "-trace_stat", "-fd", "1", "-stf", &path("stat.csv")]);
+        command.args([
+            "-nostdin",
+            "-trace_stat",
+            "-fd",
+            "1",
+            "-stf",
+            &path("stat.csv"),
+        ]);
         command.args(["-trace_err", "-error_file", &path("errors")]);
         let child = command
             .current_dir(directory.path())
@@ -84,11 +101,17 @@ impl Generator {
             .stderr(Stdio::null())
             .spawn()
             .context(|| "sipp (Debian package sip-tester; scripts/setup.sh installs it)".into())?;
-        Ok(Self {
+        let generator = Self {
             child,
             directory,
             control,
-        })
+        };
+        // Before it has begun its table it does not listen for commands either.
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while generator.rows().is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(generator)
     }
 
     /// Sets the rate, calls a second.
@@ -123,9 +146,11 @@ impl Generator {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let mut last = self.rows().last().copied().ok_or_else(|| {
-            BenchError::Run(format!("SIPp did nothing: {}", self.errors()))
-        })?;
+        let mut last = self
+            .rows()
+            .last()
+            .copied()
+            .ok_or_else(|| BenchError::Run(format!("SIPp did nothing: {}", self.errors())))?;
         last.failed += last.current;
         Ok(last)
     }
@@ -155,7 +180,9 @@ impl Drop for Generator {
 
 fn rows(path: &Path) -> Vec<Row> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let mut lines = text
+        .split_inclusive('\n')
+        .filter(|line| line.ends_with('\n'));
     let head: Vec<&str> = lines.next().unwrap_or_default().split(';').collect();
     let column = |name: &str| head.iter().position(|key| *key == name);
     let columns = [
@@ -180,7 +207,8 @@ fn rows(path: &Path) -> Vec<Row> {
             // Date, time and seconds since 1970 with six places, tabs between.
             let seconds = cells.get(time?)?.rsplit('\t').next()?;
             let (whole, part) = seconds.split_once('.')?;
-            let at_ns = whole.parse::<i64>().ok()? * 1_000_000_000 + part.parse::<i64>().ok()? * 1_000;
+            let at_ns =
+                whole.parse::<i64>().ok()? * 1_000_000_000 + part.parse::<i64>().ok()? * 1_000;
             Some(Row {
                 at_ns,
                 created: value(0),
@@ -201,8 +229,6 @@ pub struct Part {
     pub calls: f64,
     /// Calls at the same time, mean.
     pub concurrent: f64,
-    /// The most calls at the same time.
-    pub peak: f64,
     /// Calls that did not end as the scenario says.
     pub failed: f64,
     /// Messages sent again.
@@ -224,7 +250,6 @@ impl Part {
         Self {
             calls: f64::midpoint(between(|row| row.created), ended),
             concurrent: mean,
-            peak: inside.iter().copied().fold(0.0, f64::max),
             failed: between(|row| row.failed),
             retransmissions: between(|row| row.retransmissions),
         }
@@ -234,7 +259,10 @@ impl Part {
 #[allow(clippy::cast_precision_loss)]
 fn interpolate(rows: &[Row], time: i64, value: fn(&Row) -> f64) -> f64 {
     let after = rows.partition_point(|row| row.at_ns < time);
-    match (after.checked_sub(1).map(|index| &rows[index]), rows.get(after)) {
+    match (
+        after.checked_sub(1).map(|index| &rows[index]),
+        rows.get(after),
+    ) {
         (Some(a), Some(b)) => {
             let share = (time - a.at_ns) as f64 / (b.at_ns - a.at_ns).max(1) as f64;
             value(a) + (value(b) - value(a)) * share
@@ -270,7 +298,7 @@ mod tests {
         };
         let rows = [row(0, 0.0, 0.0), row(10, 100.0, 50.0), row(20, 200.0, 60.0)];
         let part = Part::of(&rows, 5, 20);
-        assert_eq!((part.calls, part.concurrent, part.peak), (75.0, 55.0, 60.0));
+        assert_eq!((part.calls, part.concurrent), (75.0, 55.0));
         assert_eq!(Part::of(&[], 5, 20).calls, 0.0);
     }
 }

@@ -13,7 +13,7 @@ use crate::probe::{IVR_A, Probes, Sizes};
 use crate::subject::Subject;
 
 /// Calls of the probes at the same time, at most.
-const PROBES: u32 = 50;
+const PROBES: u32 = 100;
 /// A call's length until the probes have told it, s.
 const LENGTH_S: f64 = 7.2;
 /// The load at which the cost of a call is compared with the floor's.
@@ -34,9 +34,6 @@ pub struct Outcome {
     pub report: Value,
     pub steps: Vec<Step>,
     pub floor_steps: Vec<Step>,
-    /// Memory of the idle server, KiB.
-    pub idle_rss_kib: u64,
-    pub max_concurrent: u32,
 }
 
 /// Runs it.
@@ -50,19 +47,26 @@ pub fn run(bench: &mut Bench, sizes: Sizes) -> Result<Outcome> {
     bench.step("IVR-A: the server starts", 4);
     let server = Subject::server(&bench.machine, bench.limits())?;
     let idle = server.idle;
-    let until = if quick { 1_000 } else { bench.options.max_concurrent };
+    let until = if quick {
+        1_000
+    } else {
+        bench.options.max_concurrent
+    };
     let steps = ramp(bench, &server, "server", curve, until)?;
     server.drained(Duration::from_secs(15));
     let instantiate = instantiate(&server);
     drop(server);
 
     let floor = Subject::floor(&bench.machine, Scenario::IvrA, sizes)?;
-    let curve: &[u32] = if quick { &[100, 1_000] } else { &[100, 1_000, 2_000, 4_000] };
+    let curve: &[u32] = if quick {
+        &[100, 1_000]
+    } else {
+        &[100, 1_000, 2_000, 4_000]
+    };
     let floor_steps = ramp(bench, &floor, "floor", curve, 0)?;
     drop(floor);
     let good = |step: &&Step| step.window.faults().is_empty();
     let best = (steps.iter()).filter(good).max_by_key(|step| step.asked);
-    let max_concurrent = best.map_or(0, |step| step.asked);
     let report = Figures {
         steps: &steps,
         floor: &floor_steps,
@@ -74,8 +78,6 @@ pub fn run(bench: &mut Bench, sizes: Sizes) -> Result<Outcome> {
         report,
         steps,
         floor_steps,
-        idle_rss_kib: idle.rss_kib,
-        max_concurrent,
     })
 }
 
@@ -138,6 +140,45 @@ impl Figures<'_> {
     }
 }
 
+/// Cost of a call at each step, with the floor's where it was measured at the same load.
+pub fn curve(steps: &[Step], floor: &[Step]) -> Value {
+    let points = steps.iter().map(|step| {
+        let floor = floor.iter().find(|floor| floor.asked == step.asked);
+        let cpu = step.window.cpu_ms_per_call();
+        let floor_cpu = floor.map(|floor| floor.window.cpu_ms_per_call());
+        json!({
+            "asked": step.asked,
+            "concurrent": round(step.window.concurrent),
+            "cpu_ms_per_call": round(cpu),
+            "floor_cpu_ms_per_call": floor_cpu.map(round),
+            "floor_ratio": floor_cpu.map(|floor| round(cpu / floor)),
+            "core_percent": round(step.window.core_percent()),
+            "gap_p99_ms": step.window.probes.gap_ms.at(0.99).map(round),
+            "rss_mib": step.window.rss_kib / 1024,
+            "faults": step.window.faults(),
+        })
+    });
+    points.collect()
+}
+
+/// The curve for people.
+pub fn curve_table(curve: &Value) -> String {
+    let mut text = "IVR-A    calls  CPU a call      floor  core    gap p99".to_owned();
+    for point in curve.as_array().into_iter().flatten() {
+        let value = |key: &str| point[key].as_f64();
+        let ms = |key: &str| value(key).map_or(String::new(), |value| format!("{value:.3} ms"));
+        text.push_str(&format!(
+            "\n      {:>8}  {:>10}  {:>9}  {:>3.0} %  {:>8}",
+            point["asked"],
+            ms("cpu_ms_per_call"),
+            ms("floor_cpu_ms_per_call"),
+            value("core_percent").unwrap_or(0.0),
+            ms("gap_p99_ms"),
+        ));
+    }
+    text
+}
+
 fn steps_json(steps: &[Step], idle_kib: u64) -> Vec<Value> {
     (steps.iter())
         .map(|step| step.window.json(idle_kib))
@@ -180,12 +221,16 @@ pub fn ramp(
         calls: None,
     };
     let generator = Generator::start(&bench.machine, subject.udp, &load)?;
-    let probes = Probes::start(&bench.machine, subject.udp, &IVR_A, 0, 25.0)?;
+    let probes = Probes::start(&bench.machine, subject.udp, &IVR_A, 0, 1.0)?;
     let last = curve.last().copied().unwrap_or(0);
     let search = (1..).map(|step| last + step * SEARCH_STEP);
     let mut steps: Vec<Step> = Vec::new();
     let mut length_s = LENGTH_S;
-    for asked in curve.iter().copied().chain(search.take_while(|asked| *asked <= until)) {
+    for asked in curve
+        .iter()
+        .copied()
+        .chain(search.take_while(|asked| *asked <= until))
+    {
         let step = Ramp {
             subject,
             generator: &generator,
@@ -214,10 +259,11 @@ impl Ramp<'_> {
     /// One step; measured once more when it goes wrong, for the machine may have been busy.
     fn step(&self, bench: &mut Bench, asked: u32, length_s: &mut f64) -> Result<Step> {
         let probes = PROBES.min(asked / 2);
-        self.probes.set_concurrent(probes);
+        // Begun evenly over a call's length, so that each second sees as many of them as another.
+        (self.probes).set(probes, f64::from(probes) / *length_s);
         self.generator
             .set_rate(f64::from(asked - probes) / *length_s)?;
-        let seconds = bench.seconds(10, 6);
+        let seconds = bench.seconds(12, 6);
         let text = format!("IVR-A: {}, {asked} calls at the same time", self.who);
         bench.step(&text, seconds + 9);
         // Longer than a call, so that those of the step before have ended.

@@ -47,7 +47,13 @@ impl Machine {
     pub fn server_starter(&self) -> Vec<String> {
         let core = self.server_core.to_string();
         words(&[
-            "setpriv", "--pdeathsig", "KILL", "setsid", "taskset", "-c", &core,
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "setsid",
+            "taskset",
+            "-c",
+            &core,
         ])
     }
 
@@ -103,7 +109,7 @@ impl Machine {
             |path| fs::read_to_string(path).map_or(String::new(), |text| text.trim().to_owned());
         json!({
             "cpu": model,
-            "cores": std::thread::available_parallelism().map_or(0, usize::from),
+            "cores": cores(),
             "memory_mib": memory_kib / 1024,
             "kernel": first_line("/proc/sys/kernel/osrelease"),
             "load_average": first_line("/proc/loadavg"),
@@ -117,15 +123,15 @@ impl Machine {
     /// What is not as it should be, for people.
     pub fn warnings(&self, plain: bool) -> Vec<String> {
         let mut warnings = Vec::new();
-        let cores = fs::read_to_string("/proc/cpuinfo")
-            .map_or(0, |text| text.matches("processor\t").count());
+        let cores = cores();
         if cores <= self.server_core.max(self.generator_core) {
             warnings.push(format!(
                 "this machine has {cores} cores: server and generator share one, no figure is good"
             ));
         }
         if plain {
-            warnings.push("--plain: ordinary priorities; other programs disturb the figures".into());
+            warnings
+                .push("--plain: ordinary priorities; other programs disturb the figures".into());
             return warnings;
         }
         if !self.realtime {
@@ -137,7 +143,8 @@ impl Machine {
         }
         if !self.sessions {
             warnings.push(
-                "the server's session cannot be preferred: other programs on its core take part".into(),
+                "the server's session cannot be preferred: other programs on its core take part"
+                    .into(),
             );
         }
         warnings
@@ -151,6 +158,11 @@ pub enum Rank {
     Bench,
     /// The probes.
     Probe,
+}
+
+/// Of the machine; those that this process may use are fewer.
+fn cores() -> usize {
+    fs::read_to_string("/proc/cpuinfo").map_or(0, |text| text.matches("processor\t").count())
 }
 
 fn words(words: &[&str]) -> Vec<String> {

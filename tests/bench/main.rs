@@ -6,27 +6,39 @@ mod error;
 mod floor;
 mod generator;
 mod ivr;
+mod ivr_b;
 mod machine;
 mod measure;
 mod options;
+mod overload;
 mod probe;
 mod progress;
+mod report;
 mod signalling;
+mod soak;
 mod stats;
 mod subject;
+mod svg;
 mod tones;
 mod usage;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use bench::Bench;
-use error::{BenchError, Context, Result};
+use error::{BenchError, Result};
 use machine::{Machine, Rank};
 use options::{Command, Options, Run};
 use probe::Sizes;
+
+/// Of the server's messages, where they have not been measured in this run.
+const USUAL_SIZES: Sizes = Sizes {
+    ok: 700,
+    bye: 450,
+    bye_ok: 350,
+};
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -57,24 +69,67 @@ fn run(options: Options) -> Result<()> {
     }
     machine.join_generator(Rank::Bench);
     let out = options.out.clone();
+    let soak = match options.command {
+        Some(Command::Soak {
+            minutes,
+            concurrent,
+        }) => Some((minutes, concurrent)),
+        _ => None,
+    };
+    let seconds = soak.map_or_else(
+        || estimate(&options),
+        |(minutes, _)| u64::from(minutes) * 60 + 180,
+    );
     let mut report = json!({ "machine": machine.describe() });
-    let mut bench = Bench::new(options, machine, 600);
-    let mut sizes = Sizes { ok: 700, bye: 400, bye_ok: 350 };
+    let mut bench = Bench::new(options, machine, seconds);
+    if let Some((minutes, concurrent)) = soak {
+        let (part, good) = soak::run(&mut bench, minutes, concurrent)?;
+        report["soak"] = part;
+        report::write(&out, "soak.json", &report)?;
+        return if good {
+            Ok(())
+        } else {
+            Err(BenchError::Run("the soak was not as it should be".into()))
+        };
+    }
+    let mut sizes = USUAL_SIZES;
     if bench.options.runs(Run::Signalling) {
         let (part, measured) = signalling::run(&mut bench)?;
         report["signalling"] = part;
         sizes.ok = measured.ok;
-        sizes.bye_ok = measured.bye_ok;
     }
     if bench.options.runs(Run::IvrA) {
         let outcome = ivr::run(&mut bench, sizes)?;
         report["ivr_a"] = outcome.report;
+        report["curve"] = ivr::curve(&outcome.steps, &outcome.floor_steps);
+        report::plots(&out, &outcome.steps, &outcome.floor_steps)?;
     }
-    write(&out, &report)
+    if bench.options.runs(Run::IvrB) {
+        report["ivr_b"] = ivr_b::run(&mut bench)?;
+    }
+    if bench.options.runs(Run::Overload) {
+        report["overload"] = overload::run(&mut bench)?;
+    }
+    report::write(&out, "report.json", &report)?;
+    println!("\n{}\n", report::table(&report));
+    if let Some(curve) = report.get("curve") {
+        println!("{}\n", ivr::curve_table(curve));
+    }
+    println!("{}: report.json, plots", out.display());
+    Ok(())
 }
 
-fn write(out: &std::path::Path, report: &Value) -> Result<()> {
-    std::fs::create_dir_all(out).context(|| format!("{}", out.display()))?;
-    let path = out.join("report.json");
-    std::fs::write(&path, format!("{report:#}\n")).context(|| format!("{}", path.display()))
+/// Seconds of the parts that are run.
+fn estimate(options: &Options) -> u64 {
+    let parts = [
+        (Run::Signalling, 190, 110),
+        (Run::IvrA, 340, 115),
+        (Run::IvrB, 75, 65),
+        (Run::Overload, 45, 35),
+    ];
+    parts
+        .iter()
+        .filter(|(run, ..)| options.runs(*run))
+        .map(|(_, usual, quick)| if options.quick { quick } else { usual })
+        .sum()
 }

@@ -22,7 +22,11 @@ impl Progress {
     pub fn step(&mut self, text: &str, length: Duration) {
         let minutes = self.left.as_secs().div_ceil(60);
         let now = self.began.elapsed().as_secs();
-        println!("{:>2}:{:02}  about {minutes:>2} min left  {text}", now / 60, now % 60);
+        println!(
+            "{:>2}:{:02}  about {minutes:>2} min left  {text}",
+            now / 60,
+            now % 60
+        );
         self.left = self.left.saturating_sub(length);
     }
 
@@ -30,10 +34,5 @@ impl Progress {
     pub fn note(&self, text: &str) {
         let now = self.began.elapsed().as_secs();
         println!("{:>2}:{:02}                     {text}", now / 60, now % 60);
-    }
-
-    /// A part took less or more than thought; so much is left.
-    pub fn left(&mut self, left: Duration) {
-        self.left = left;
     }
 }

@@ -121,7 +121,11 @@ fn steady(bench: &mut Bench, subject: &Subject, rate: f64, who: &str) -> Result<
 /// stopped the search: `server`, `generator` or `search`.
 fn highest(bench: &mut Bench, server: &Subject) -> Result<(f64, &'static str)> {
     let (mut low, mut high) = (0.0, f64::INFINITY);
-    let mut rate: f64 = if bench.options.quick { 1_000.0 } else { 2_000.0 };
+    let mut rate: f64 = if bench.options.quick {
+        1_000.0
+    } else {
+        2_000.0
+    };
     let mut limit = "search";
     for _ in 0..7 {
         match attempt(bench, server, rate)? {
@@ -154,7 +158,11 @@ fn attempt(bench: &mut Bench, server: &Subject, rate: f64) -> Result<Verdict> {
     for again in ["", ", again"] {
         let text = format!("signalling: is {rate:.0} calls/s carried{again}?");
         bench.step(&text, seconds + 3);
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss
+        )]
         let calls = (rate * seconds as f64) as u32;
         let generator = Generator::start(&bench.machine, server.udp, &load(rate, Some(calls)))?;
         std::thread::sleep(Duration::from_millis(1_500));

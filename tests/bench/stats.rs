@@ -18,7 +18,9 @@ impl Values {
 
     /// Their sum.
     pub fn sum(&self) -> f64 {
-        self.0.iter().copied().map(f64::from).sum()
+        self.0
+            .iter()
+            .fold(0.0, |sum, value| sum + f64::from(*value))
     }
 
     /// The value that this share of all (0 to 1) is at or below; `None` of an empty set.

@@ -50,7 +50,10 @@ pub struct Idle {
 
 #[derive(Debug)]
 enum Process {
-    Server { server: Box<Server>, _prompts: TempDir },
+    Server {
+        server: Box<Server>,
+        _prompts: TempDir,
+    },
     Floor(Child),
 }
 
@@ -134,18 +137,33 @@ impl Subject {
         }
     }
 
+    /// All metrics of the server, by name and labels; none where it is the floor.
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        let Some(server) = self.as_server() else {
+            return Vec::new();
+        };
+        let (_, body) = server.admin.request("GET", "/metrics", &[]);
+        String::from_utf8_lossy(&body)
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter_map(|(key, value)| Some((key.to_owned(), value.parse().ok()?)))
+            .collect()
+    }
+
     /// A metric of the server; `None` where it has none of that name.
     pub fn metric(&self, name: &str) -> Option<f64> {
-        let (status, body) = self.as_server()?.admin.request("GET", "/metrics", &[]);
-        if status != 200 {
-            return None;
-        }
-        String::from_utf8(body)
-            .ok()?
-            .lines()
-            .filter_map(|line| line.rsplit_once(' '))
-            .find(|(key, _)| *key == name)
-            .and_then(|(_, value)| value.parse().ok())
+        let mut all = self.metrics().into_iter();
+        all.find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The sum of a metric over its labels; `None` where the server has none of that name.
+    pub fn metrics_sum(&self, name: &str) -> Option<f64> {
+        let values: Vec<f64> = (self.metrics().into_iter())
+            .filter(|(key, _)| key.split('{').next() == Some(name))
+            .map(|(_, value)| value)
+            .collect();
+        (!values.is_empty()).then(|| values.into_iter().sum())
     }
 
     /// Waits until no call is left, at most `limit`; true when it is so.

@@ -40,8 +40,7 @@ impl Usage {
     pub fn read(pid: u32) -> Option<Self> {
         let mut clock = 0;
         // SAFETY: the call fills in a clockid_t that outlives it.
-        let result =
-            unsafe { libc::clock_getcpuclockid(i32::try_from(pid).ok()?, &raw mut clock) };
+        let result = unsafe { libc::clock_getcpuclockid(i32::try_from(pid).ok()?, &raw mut clock) };
         if result != 0 {
             return None;
         }
@@ -49,7 +48,9 @@ impl Usage {
         // The name, in parentheses, may hold anything; utime and stime are fields 14 and 15.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
         let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let rss = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
         Some(Self {
             at_ns: now_ns(),
             cpu_ns: clock_ns(clock),

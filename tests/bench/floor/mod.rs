@@ -62,8 +62,6 @@ struct Call {
     /// The BYE that ends it.
     bye: Vec<u8>,
     peer: SocketAddr,
-    rtp: UdpSocket,
-    _rtcp: UdpSocket,
     slot: usize,
     tone: Tone,
     left: u32,
@@ -72,12 +70,22 @@ struct Call {
     timestamp: u32,
 }
 
+/// The media sockets of a place; they stay open from call to call.
+#[derive(Debug)]
+struct Media {
+    rtp: UdpSocket,
+    local: SocketAddr,
+    _rtcp: UdpSocket,
+}
+
 struct Floor {
     sip: UdpSocket,
     scenario: Scenario,
     sizes: Sizes,
     poll: Poll,
     calls: Vec<Option<Call>>,
+    /// Of each place in `calls`.
+    sockets: Vec<Media>,
     free: Vec<usize>,
     by_id: HashMap<String, usize>,
     wheel: [Vec<usize>; SLOTS],
@@ -106,6 +114,7 @@ pub fn run(scenario: Scenario, sizes: Sizes) -> Result<()> {
         sizes,
         poll,
         calls: Vec::new(),
+        sockets: Vec::new(),
         free: Vec::new(),
         by_id: HashMap::with_capacity(16_384),
         wheel: Default::default(),
@@ -163,7 +172,7 @@ impl Floor {
             call.packet[4..8].copy_from_slice(&call.timestamp.to_be_bytes());
             call.sequence = call.sequence.wrapping_add(1);
             call.timestamp = call.timestamp.wrapping_add(160);
-            let _ = call.rtp.send(&call.packet);
+            let _ = self.sockets[index].rtp.send(&call.packet);
             if call.tone == Tone::High {
                 call.left -= 1;
                 if call.left == 0 {
@@ -177,9 +186,11 @@ impl Floor {
     /// A packet from a caller: the end of a key changes the prompt.
     fn media(&mut self, index: usize, bytes: &mut [u8]) {
         let Some(Some(call)) = self.calls.get_mut(index) else {
+            // Of a call that has ended.
+            while self.sockets[index].rtp.recv(bytes).is_ok() {}
             return;
         };
-        while let Ok(length) = call.rtp.recv(bytes) {
+        while let Ok(length) = self.sockets[index].rtp.recv(bytes) {
             let packet = &bytes[..length];
             if length == 16 && packet[13] & 0x80 != 0 && call.tone == Tone::Low {
                 call.tone = Tone::High;
@@ -210,57 +221,48 @@ impl Floor {
     }
 
     fn invite(&mut self, text: &str, id: &str, peer: SocketAddr) {
-        if !self.by_id.contains_key(id) {
-            let Some(call) = self.accept(text, id, peer) else {
-                return;
-            };
-            let index = self.free.pop().unwrap_or_else(|| {
-                self.calls.push(None);
-                self.calls.len() - 1
-            });
-            if self.scenario == Scenario::IvrA {
-                // A call that cannot be watched hears no second prompt, and fails.
-                let _ = self.poll.add(&call.rtp, index as u64);
-                self.wheel[call.slot].push(index);
-            }
-            self.calls[index] = Some(call);
-            self.by_id.insert(id.to_owned(), index);
-        }
-        let Some(Some(call)) = self.by_id.get(id).map(|index| &self.calls[*index]) else {
+        let known = self.by_id.get(id).copied();
+        let Some(index) = known.or_else(|| self.accept(text, id, peer)) else {
             return;
         };
-        let Ok(local) = call.rtp.local_addr() else {
-            return;
-        };
-        let ok = sip::ok(text, &sip::answer(local), self.sizes.ok);
+        let ok = sip::ok(text, &sip::answer(self.sockets[index].local), self.sizes.ok);
         let _ = self.sip.send_to(&ok, peer);
     }
 
-    fn accept(&mut self, text: &str, id: &str, peer: SocketAddr) -> Option<Call> {
-        let (rtp, rtcp) = self.sockets()?;
-        rtp.connect(sip::media(text)?).ok()?;
-        rtp.set_nonblocking(true).ok()?;
+    /// Makes the call that an INVITE begins; returns its place.
+    fn accept(&mut self, text: &str, id: &str, peer: SocketAddr) -> Option<usize> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.place()?,
+        };
+        let media = &self.sockets[index];
         self.next_slot = (self.next_slot + 1) % SLOTS;
         let mut packet = [0; 12 + FRAME];
         packet[0] = 0x80;
-        packet[8..12].copy_from_slice(&rtp.local_addr().ok()?.port().to_be_bytes().repeat(2));
+        packet[8..12].copy_from_slice(&media.local.port().to_be_bytes().repeat(2));
         packet[12..].copy_from_slice(&Tone::Low.frame());
-        Some(Call {
+        let call = Call {
             id: id.to_owned(),
             bye: sip::bye(text, self.sip.local_addr().ok()?, self.sizes.bye)?,
             peer,
-            rtp,
-            _rtcp: rtcp,
             slot: self.next_slot,
             tone: Tone::Low,
             left: 0,
             packet,
             sequence: 0,
             timestamp: 0,
-        })
+        };
+        if self.scenario == Scenario::IvrA {
+            media.rtp.connect(sip::media(text)?).ok()?;
+            self.wheel[call.slot].push(index);
+        }
+        self.calls[index] = Some(call);
+        self.by_id.insert(id.to_owned(), index);
+        Some(index)
     }
 
-    fn sockets(&mut self) -> Option<(UdpSocket, UdpSocket)> {
+    /// A new place for a call, with its sockets.
+    fn place(&mut self) -> Option<usize> {
         for _ in FIRST_PORT / 2..=LAST_PORT / 2 {
             let port = self.next_port;
             self.next_port = if port >= LAST_PORT {
@@ -272,7 +274,16 @@ impl Floor {
                 UdpSocket::bind(("127.0.0.1", port)),
                 UdpSocket::bind(("127.0.0.1", port + 1)),
             ) {
-                return Some((rtp, rtcp));
+                rtp.set_nonblocking(true).ok()?;
+                self.poll.add(&rtp, self.calls.len() as u64).ok()?;
+                let local = rtp.local_addr().ok()?;
+                self.sockets.push(Media {
+                    rtp,
+                    local,
+                    _rtcp: rtcp,
+                });
+                self.calls.push(None);
+                return Some(self.calls.len() - 1);
             }
         }
         None

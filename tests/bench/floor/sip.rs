@@ -48,7 +48,11 @@ pub fn ok(request: &str, body: &str, size: usize) -> Vec<u8> {
             text.push_str(line);
             text.push_str("\r\n");
         } else if line.starts_with("To:") {
-            let tag = if line.contains("tag=") { "" } else { ";tag=floor" };
+            let tag = if line.contains("tag=") {
+                ""
+            } else {
+                ";tag=floor"
+            };
             let _ = write!(text, "{line}{tag}\r\n");
         }
     }

@@ -5,8 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use vireo_tests::rtp::{Packet, Sender, receive_stamped, stamp};
 use vireo_tests::sip::Message;
 
-use super::log::{Log, Outcome};
 use super::Script;
+use super::log::{Log, Outcome};
 use crate::error::{Context, Result};
 use crate::tones::Tone;
 use crate::usage::now_ns;
@@ -103,7 +103,9 @@ impl Call {
         server: SocketAddr,
         script: &Script,
     ) -> Result<Self> {
-        let local = socket.local_addr().context(|| "the probes' socket".into())?;
+        let local = socket
+            .local_addr()
+            .context(|| "the probes' socket".into())?;
         let rtp = UdpSocket::bind("127.0.0.1:0").context(|| "a probe's RTP socket".into())?;
         rtp.set_nonblocking(true)
             .context(|| "a probe's RTP socket".into())?;

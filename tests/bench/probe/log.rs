@@ -49,7 +49,9 @@ impl Series {
 
     fn sum(&self, from_ns: i64, to_ns: i64) -> f64 {
         let values = self.between(from_ns, to_ns);
-        values.into_iter().map(f64::from).sum()
+        values
+            .into_iter()
+            .fold(0.0, |sum, value| sum + f64::from(value))
     }
 }
 

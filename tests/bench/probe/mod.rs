@@ -8,7 +8,7 @@ mod call;
 mod log;
 
 use std::net::{SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -75,7 +75,23 @@ pub const IVR_B: Script = Script {
 #[derive(Debug, Default)]
 struct Wanted {
     concurrent: AtomicU32,
+    /// A thousandth of a call a second.
+    rate: AtomicU64,
     stop: AtomicBool,
+}
+
+impl Wanted {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn set(&self, concurrent: u32, per_second: f64) {
+        self.concurrent.store(concurrent, Ordering::Relaxed);
+        let rate = (per_second * 1e3) as u64;
+        self.rate.store(rate.max(1), Ordering::Relaxed);
+    }
+
+    /// Between two calls, ns.
+    fn pause_ns(&self) -> i64 {
+        (1_000_000_000_000 / self.rate.load(Ordering::Relaxed)).cast_signed()
+    }
 }
 
 /// Probe calls in progress.
@@ -102,7 +118,7 @@ impl Probes {
             .context(|| "the probes' SIP socket".into())?;
         stamp(&socket);
         let wanted = Arc::new(Wanted::default());
-        wanted.concurrent.store(concurrent, Ordering::Relaxed);
+        wanted.set(concurrent, per_second);
         let log = Arc::new(Mutex::new(Log::default()));
         let machine = machine.clone();
         let worker = Worker {
@@ -118,7 +134,7 @@ impl Probes {
             .name("probes".into())
             .spawn(move || {
                 machine.join_generator(Rank::Probe);
-                worker.run(per_second);
+                worker.run();
             })
             .context(|| "the probes' thread".into())?;
         Ok(Self {
@@ -128,9 +144,9 @@ impl Probes {
         })
     }
 
-    /// From now on so many at the same time.
-    pub fn set_concurrent(&self, concurrent: u32) {
-        self.wanted.concurrent.store(concurrent, Ordering::Relaxed);
+    /// From now on so many at the same time and so many a second, at most.
+    pub fn set(&self, concurrent: u32, per_second: f64) {
+        self.wanted.set(concurrent, per_second);
     }
 
     /// What was seen between two moments, ns since 1970.
@@ -175,9 +191,7 @@ struct Worker {
 }
 
 impl Worker {
-    #[allow(clippy::cast_possible_truncation)]
-    fn run(mut self, per_second: f64) {
-        let pause_ns = (1e9 / per_second) as i64;
+    fn run(mut self) {
         let mut due = now_ns();
         let mut bytes = vec![0; 65_536];
         loop {
@@ -185,9 +199,10 @@ impl Worker {
             if stop && self.calls.is_empty() {
                 return;
             }
-            let now = now_ns();
-            // After a pause the calls that were not begun stay so: no burst.
-            due = due.max(now - 10 * pause_ns);
+            let (now, pause_ns) = (now_ns(), self.wanted.pause_ns());
+            // After a pause the calls that were not begun stay so: no burst. A higher rate holds
+            // from now on, not from when the call that was next at the lower one is due.
+            due = due.clamp(now - 10 * pause_ns, now + pause_ns);
             let mut begin = 0;
             while !stop && due <= now {
                 due += pause_ns;
