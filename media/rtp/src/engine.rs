@@ -7,6 +7,7 @@ mod ports;
 mod shard;
 mod watch;
 mod wheel;
+mod wire;
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::RangeInclusive;

@@ -6,8 +6,7 @@
 //! those 2 ms makes that very packet. A caller who talks costs one receive and one send a turn; one who
 //! does not costs the send alone, because its socket is not read until epoll tells of it.
 
-use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,17 +14,17 @@ use std::time::Duration;
 use tokio::sync::mpsc as events;
 
 use super::counters::{Cells, add};
-use super::io::{self as sys, BATCH, Batch};
+use super::io::{self as sys, Batch};
 use super::mailbox::Inbox;
 use super::ports::{Pair, Returns};
 use super::watch::{Ready, Watch, Which};
 use super::wheel::{SLOTS, Wheel};
+use super::wire::{Burst, Drain, count, send, send_rtcp};
 use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
 use crate::inbound::Received;
-use crate::packet::MAX_PACKET_OUT;
 use crate::rtcp::MAX_COMPOUND_OUT;
-use crate::stream::{StreamState, Transmit};
+use crate::stream::StreamState;
 use crate::time::Time;
 
 /// Slots between reading a stream's socket and sending its packet.
@@ -35,9 +34,6 @@ const SLOT: Duration = Duration::from_millis(1);
 
 /// A slot that begins so late is counted.
 const LATE: Duration = Duration::from_millis(5);
-
-/// Batches that are taken from one socket in one turn; more wait in the kernel, or are dropped there.
-const MAX_BATCHES: usize = 4;
 
 /// Our reports, and what else can wait, are looked at once in so many turns.
 const RTCP_TURNS: u64 = 10;
@@ -130,6 +126,7 @@ pub(crate) struct Shard {
     cells: Arc<Cells>,
     stop: Arc<AtomicBool>,
     batch: Batch,
+    burst: Burst,
     wall_offset: i64,
 }
 
@@ -161,6 +158,7 @@ impl Shard {
             cells: given.cells,
             stop: given.stop,
             batch: Batch::new(),
+            burst: Burst::new(),
             wall_offset: sys::wall_offset(),
         }
     }
@@ -240,6 +238,7 @@ impl Shard {
             self.play_out(index, position, nominal, now);
             i += 1;
         }
+        self.send_burst();
         self.wall_offset = sys::wall_offset();
         self.read_ready(now);
         let mut i = 0;
@@ -334,18 +333,9 @@ impl Shard {
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
             return;
         };
-        let mut buffer = [0; MAX_PACKET_OUT];
-        if let Some(transmit) = entry.state.tick(nominal, now, &mut buffer) {
-            let datagram = buffer.get(..transmit.length).unwrap_or_default();
-            let connected = entry.connected == Some(transmit.to);
-            match send(&entry.pair.rtp, connected, transmit.to, datagram) {
-                Ok(()) => add(&self.cells.packets_out, 1),
-                Err(_) => {
-                    entry.send_failures += 1;
-                    add(&self.cells.send_failures, 1);
-                }
-            }
-        }
+        let state = &mut entry.state;
+        self.burst
+            .build(index, |buffer| state.tick(nominal, now, buffer));
         let next_turn = nominal + SLOT * SLOTS as u32;
         if entry
             .state
@@ -355,6 +345,25 @@ impl Shard {
             self.wheel.visit_again(index, position);
         }
         entry.report(&self.cells);
+        if self.burst.is_full() {
+            self.send_burst();
+        }
+    }
+
+    fn send_burst(&mut self) {
+        for (index, to, datagram) in self.burst.take() {
+            let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+                continue;
+            };
+            let connected = entry.connected == Some(to);
+            match send(&entry.pair.rtp, connected, to, datagram) {
+                Ok(()) => add(&self.cells.packets_out, 1),
+                Err(_) => {
+                    entry.send_failures += 1;
+                    add(&self.cells.send_failures, 1);
+                }
+            }
+        }
     }
 
     /// Reads the sockets that epoll tells of.
@@ -473,49 +482,6 @@ fn position_at(origin: Time, now: Time) -> u64 {
     u64::try_from(now.since(origin).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Takes everything from a socket.
-struct Drain<'a> {
-    batch: &'a mut Batch,
-    wall_offset: i64,
-    now: Time,
-}
-
-impl Drain<'_> {
-    fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8], SocketAddr, Time)) {
-        let mut refusals = 0;
-        for _ in 0..MAX_BATCHES {
-            let taken = match self.batch.receive(socket) {
-                Ok(taken) => taken,
-                // An ICMP error of an earlier packet of ours; it is reported once.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && refusals < 2 => {
-                    refusals += 1;
-                    continue;
-                }
-                Err(_) => return,
-            };
-            for i in 0..taken {
-                if let Some((data, source, wall)) = self.batch.datagram(i) {
-                    take(data, source, self.arrival(wall));
-                }
-            }
-            if taken < BATCH {
-                return;
-            }
-        }
-    }
-
-    /// When the kernel got a datagram. The wall clock may have been set meanwhile: what lies in the
-    /// future or more than a second back came just now.
-    fn arrival(&self, wall: Option<i64>) -> Time {
-        let Some(wall) = wall else { return self.now };
-        let arrival = Time::from_nanos(
-            u64::try_from(wall.wrapping_sub(self.wall_offset)).unwrap_or(u64::MAX),
-        );
-        let plausible = arrival <= self.now && self.now.since(arrival) < Duration::from_secs(1);
-        if plausible { arrival } else { self.now }
-    }
-}
-
 /// Connects the socket to the latched source, or undoes that.
 fn follow(entry: &mut Entry, now: Time) {
     let wanted = entry.state.connection(now);
@@ -528,40 +494,6 @@ fn follow(entry: &mut Entry, now: Time) {
     };
     if done.is_ok() {
         entry.connected = wanted;
-    }
-}
-
-fn count(received: Received, cells: &Cells) {
-    let cell = match received {
-        Received::Taken => &cells.packets_in,
-        Received::Malformed => &cells.malformed,
-        Received::Stray => &cells.strays,
-        Received::UnknownPayload => &cells.unknown_payload,
-        Received::Unwanted => &cells.unwanted,
-    };
-    add(cell, 1);
-}
-
-fn send(socket: &UdpSocket, connected: bool, to: SocketAddr, datagram: &[u8]) -> io::Result<()> {
-    let attempt = || {
-        if connected {
-            socket.send(datagram)
-        } else {
-            socket.send_to(datagram, to)
-        }
-    };
-    match attempt() {
-        // The error is that of an earlier packet; this one was not sent yet.
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => attempt(),
-        other => other,
-    }
-    .map(|_| ())
-}
-
-fn send_rtcp(socket: &UdpSocket, transmit: Transmit, buffer: &[u8], cells: &Cells) {
-    let datagram = buffer.get(..transmit.length).unwrap_or_default();
-    if send(socket, false, transmit.to, datagram).is_ok() {
-        add(&cells.rtcp_out, 1);
     }
 }
 

@@ -1,0 +1,154 @@
+//! What passes a stream's sockets.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::counters::{Cells, add};
+use super::io::{BATCH, Batch};
+use crate::inbound::Received;
+use crate::packet::MAX_PACKET_OUT;
+use crate::stream::Transmit;
+use crate::time::Time;
+
+/// Batches that are taken from one socket in one turn; more wait in the kernel, or are dropped there.
+const MAX_BATCHES: usize = 4;
+
+/// Packets that are built before the first of them is sent: what the processor fetches for one stream
+/// is on its way while another's packet is built, and a system call would wait for it.
+const BURST: usize = 16;
+
+struct Outgoing {
+    index: u32,
+    to: Transmit,
+    buffer: [u8; MAX_PACKET_OUT],
+}
+
+/// Packets that were built and not sent yet.
+pub(crate) struct Burst {
+    packets: Box<[Outgoing]>,
+    count: usize,
+}
+
+impl Burst {
+    pub fn new() -> Burst {
+        let nothing = || Outgoing {
+            index: 0,
+            to: Transmit {
+                to: SocketAddr::from(([0, 0, 0, 0], 0)),
+                length: 0,
+            },
+            buffer: [0; MAX_PACKET_OUT],
+        };
+        Burst {
+            packets: std::iter::repeat_with(nothing).take(BURST).collect(),
+            count: 0,
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.count >= self.packets.len()
+    }
+
+    /// Has a stream build a packet; nothing happens when the burst is full.
+    pub fn build(&mut self, index: u32, build: impl FnOnce(&mut [u8]) -> Option<Transmit>) {
+        if let Some(place) = self.packets.get_mut(self.count)
+            && let Some(to) = build(&mut place.buffer)
+        {
+            (place.index, place.to) = (index, to);
+            self.count += 1;
+        }
+    }
+
+    /// Takes the packets out: each with its stream's index.
+    pub fn take(&mut self) -> impl Iterator<Item = (u32, SocketAddr, &[u8])> {
+        let count = std::mem::take(&mut self.count);
+        let packets = self.packets.get(..count).unwrap_or_default();
+        packets.iter().map(|packet| {
+            let datagram = packet.buffer.get(..packet.to.length).unwrap_or_default();
+            (packet.index, packet.to.to, datagram)
+        })
+    }
+}
+
+/// Takes everything from a socket.
+pub(crate) struct Drain<'a> {
+    pub batch: &'a mut Batch,
+    pub wall_offset: i64,
+    pub now: Time,
+}
+
+impl Drain<'_> {
+    pub fn drain(&mut self, socket: &UdpSocket, mut take: impl FnMut(&[u8], SocketAddr, Time)) {
+        let mut refusals = 0;
+        for _ in 0..MAX_BATCHES {
+            let taken = match self.batch.receive(socket) {
+                Ok(taken) => taken,
+                // An ICMP error of an earlier packet of ours; it is reported once.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused && refusals < 2 => {
+                    refusals += 1;
+                    continue;
+                }
+                Err(_) => return,
+            };
+            for i in 0..taken {
+                if let Some((data, source, wall)) = self.batch.datagram(i) {
+                    take(data, source, self.arrival(wall));
+                }
+            }
+            if taken < BATCH {
+                return;
+            }
+        }
+    }
+
+    /// When the kernel got a datagram. The wall clock may have been set meanwhile: what lies in the
+    /// future or more than a second back came just now.
+    fn arrival(&self, wall: Option<i64>) -> Time {
+        let Some(wall) = wall else { return self.now };
+        let arrival = Time::from_nanos(
+            u64::try_from(wall.wrapping_sub(self.wall_offset)).unwrap_or(u64::MAX),
+        );
+        let plausible = arrival <= self.now && self.now.since(arrival) < Duration::from_secs(1);
+        if plausible { arrival } else { self.now }
+    }
+}
+
+pub(crate) fn count(received: Received, cells: &Cells) {
+    let cell = match received {
+        Received::Taken => &cells.packets_in,
+        Received::Malformed => &cells.malformed,
+        Received::Stray => &cells.strays,
+        Received::UnknownPayload => &cells.unknown_payload,
+        Received::Unwanted => &cells.unwanted,
+    };
+    add(cell, 1);
+}
+
+pub(crate) fn send(
+    socket: &UdpSocket,
+    connected: bool,
+    to: SocketAddr,
+    datagram: &[u8],
+) -> io::Result<()> {
+    let attempt = || {
+        if connected {
+            socket.send(datagram)
+        } else {
+            socket.send_to(datagram, to)
+        }
+    };
+    match attempt() {
+        // The error is that of an earlier packet; this one was not sent yet.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => attempt(),
+        other => other,
+    }
+    .map(|_| ())
+}
+
+pub(crate) fn send_rtcp(socket: &UdpSocket, transmit: Transmit, buffer: &[u8], cells: &Cells) {
+    let datagram = buffer.get(..transmit.length).unwrap_or_default();
+    if send(socket, false, transmit.to, datagram).is_ok() {
+        add(&cells.rtcp_out, 1);
+    }
+}
