@@ -1,6 +1,6 @@
 //! The task that owns the endpoint and its sockets.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::alarm::Alarm;
+use super::events::{self, EventWriter, NotQueued};
 use super::leg::{IncomingCall, Leg};
 use crate::endpoint::{
     Admission, Endpoint, IdMap, Incoming, Invite, LegError, LegEvent, LegId, Rejection, TrunkLoad,
@@ -30,9 +31,8 @@ pub(super) enum Command {
     Dropped(u64),
     Invite {
         handle: u64,
-        waiting: Arc<AtomicUsize>,
         invite: Box<Invite>,
-        events: mpsc::Sender<LegEvent>,
+        events: EventWriter,
     },
     Admission(Admission),
     Trunks(Box<Trunks>),
@@ -61,8 +61,7 @@ pub(super) enum LegCommand {
 /// The task's end of a leg's handle.
 struct Outlet {
     handle: u64,
-    waiting: Arc<AtomicUsize>,
-    events: mpsc::Sender<LegEvent>,
+    events: EventWriter,
 }
 
 /// Wall-clock time that never runs backwards: the clock is read once, and counted on from there.
@@ -217,11 +216,10 @@ impl Driver {
 
     fn announce(&mut self, leg: LegId, invite: Box<Incoming>, now: Time) {
         let taken = self.handles_commands.upgrade().is_some_and(|commands| {
-            let (events, receiver) = mpsc::channel(self.leg_queue);
-            let handle = Leg::new(self.shared.new_handle(), commands, receiver);
+            let (events, reader) = events::queue(self.leg_queue);
+            let handle = Leg::new(self.shared.new_handle(), commands, reader);
             let outlet = Outlet {
                 handle: handle.handle(),
-                waiting: handle.waiting(),
                 events,
             };
             let number = outlet.handle;
@@ -258,11 +256,11 @@ impl Driver {
         let terminal = event.is_terminal();
         match outlet.events.try_send(event) {
             Ok(()) => {}
-            Err(mpsc::error::TrySendError::Full(_)) => {
+            Err(NotQueued::Full) => {
                 tracing::warn!(%leg, handle = outlet.handle, "leg ended: its events are not read");
                 self.end(leg, now);
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => self.end(leg, now),
+            Err(NotQueued::Closed) => self.end(leg, now),
         }
         if terminal {
             self.forget(leg);
@@ -301,20 +299,11 @@ impl Driver {
             }
             Command::Invite {
                 handle,
-                waiting,
                 invite,
                 events,
             } => {
                 self.shared.waiting_invites.fetch_sub(1, Ordering::Relaxed);
-                self.place(
-                    Outlet {
-                        handle,
-                        waiting,
-                        events,
-                    },
-                    *invite,
-                    now,
-                );
+                self.place(Outlet { handle, events }, *invite, now);
             }
             Command::Admission(admission) => self.endpoint.set_admission(admission),
             Command::Trunks(trunks) => self.endpoint.set_trunks(*trunks),
@@ -357,7 +346,7 @@ impl Driver {
             return;
         };
         if let Some(outlet) = self.outlets.get(&leg) {
-            outlet.waiting.fetch_sub(1, Ordering::Relaxed);
+            outlet.events.waiting().fetch_sub(1, Ordering::Relaxed);
         }
         let endpoint = &mut self.endpoint;
         let mut unsent_offer = false;

@@ -1,12 +1,12 @@
 //! The handle of a leg.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
 use super::driver::{Command, LegCommand};
-use crate::endpoint::{Incoming, LegError, LegEvent, Rejection};
+use super::events::LegEvents;
+use crate::endpoint::{Incoming, LegError, Rejection};
 use crate::message::Reason;
 
 /// Commands of one leg that may wait for the task.
@@ -31,30 +31,24 @@ pub struct IncomingCall {
 pub struct Leg {
     handle: u64,
     commands: mpsc::UnboundedSender<Command>,
-    waiting: Arc<AtomicUsize>,
-    events: mpsc::Receiver<LegEvent>,
+    events: LegEvents,
 }
 
 impl Leg {
     pub(super) fn new(
         handle: u64,
         commands: mpsc::UnboundedSender<Command>,
-        events: mpsc::Receiver<LegEvent>,
+        events: LegEvents,
     ) -> Self {
         Self {
             handle,
             commands,
-            waiting: Arc::default(),
             events,
         }
     }
 
     pub(super) fn handle(&self) -> u64 {
         self.handle
-    }
-
-    pub(super) fn waiting(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.waiting)
     }
 
     /// A number for logs, never used twice by one stack.
@@ -65,13 +59,14 @@ impl Leg {
 
     /// The leg's events, the last one terminal. The queue ends without a terminal event when it was not read and
     /// overflowed (the leg was ended then), or when the stack has shut down.
-    pub fn events(&mut self) -> &mut mpsc::Receiver<LegEvent> {
+    pub fn events(&mut self) -> &mut LegEvents {
         &mut self.events
     }
 
     fn send(&self, command: LegCommand) -> Result<(), LegError> {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let waiting = self.events.waiting();
+        if waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
+            waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(LegError::Busy);
         }
         self.commands

@@ -5,6 +5,7 @@
 
 mod alarm;
 mod driver;
+mod events;
 mod leg;
 
 use std::io;
@@ -19,11 +20,11 @@ use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use events::{LegEvents, NoEvent};
 pub use leg::{IncomingCall, Leg};
 
 use crate::endpoint::{
-    Admission, Counters, Endpoint, EndpointConfig, Invite, LegError, LegEvent, LocalAddress,
-    TrunkLoad,
+    Admission, Counters, Endpoint, EndpointConfig, Invite, LegError, LocalAddress, TrunkLoad,
 };
 use crate::message::Host;
 use crate::transport::{self, Impairment, Listen, TransportError, Transports};
@@ -177,7 +178,7 @@ impl Stack {
         ))
     }
 
-    /// Places a call. What stands in its way comes as [`LegEvent::Failed`] with 503, or 483 when Max-Forwards has run
+    /// Places a call. What stands in its way comes as [`LegEvent::Failed`](crate::endpoint::LegEvent::Failed) with 503, or 483 when Max-Forwards has run
     /// out; nothing was sent then.
     ///
     /// # Errors
@@ -187,11 +188,10 @@ impl Stack {
             self.shared.waiting_invites.fetch_sub(1, Ordering::Relaxed);
             return Err(LegError::Busy);
         }
-        let (events, receiver) = mpsc::channel::<LegEvent>(self.leg_queue);
-        let leg = Leg::new(self.shared.new_handle(), self.commands.clone(), receiver);
+        let (events, reader) = events::queue(self.leg_queue);
+        let leg = Leg::new(self.shared.new_handle(), self.commands.clone(), reader);
         let command = Command::Invite {
             handle: leg.handle(),
-            waiting: leg.waiting(),
             invite: Box::new(invite),
             events,
         };

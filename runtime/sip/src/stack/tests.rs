@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::endpoint::LegEvent;
 use crate::endpoint::{EndedBy, Next, Rejection};
 use crate::message::Reason;
 use crate::transport::Protocol;

@@ -52,6 +52,8 @@ pub(in crate::endpoint) struct Layer {
     clients: KeyMap<Box<Client>>,
     merged: KeyMap<Key>,
     locals: Vec<Local>,
+    /// Where responses are written.
+    scratch: Vec<u8>,
 }
 
 impl Layer {
@@ -81,6 +83,7 @@ impl Layer {
             clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             merged: table(calls),
             locals: locals.collect(),
+            scratch: Vec::new(),
             rng,
             config,
         }
@@ -179,10 +182,11 @@ fn request_bytes(request: &Request) -> Vec<u8> {
     bytes
 }
 
-fn response_bytes(response: &Response) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    response.encode(&mut bytes);
-    bytes
+/// A response as it goes on the wire, in no more memory than it takes: it may be kept for half a minute.
+fn response_bytes(response: &Response, scratch: &mut Vec<u8>) -> Vec<u8> {
+    scratch.clear();
+    response.encode(scratch);
+    scratch.as_slice().to_vec()
 }
 
 fn contact(address: &LocalAddress) -> String {

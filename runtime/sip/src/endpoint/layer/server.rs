@@ -91,7 +91,7 @@ impl Layer {
 
     /// Answers a request without remembering it: for strangers and when the tables are full.
     pub(in crate::endpoint) fn respond_stateless(&mut self, path: &Path, response: &Response) {
-        let bytes = response_bytes(response);
+        let bytes = response_bytes(response, &mut self.scratch);
         self.transmit(path, bytes);
     }
 
@@ -142,7 +142,7 @@ impl Layer {
         if let Some(server) = self.servers.get_mut(&key)
             && server.advance(response.status, now, &self.config.timers)
         {
-            let bytes = response_bytes(response);
+            let bytes = response_bytes(response, &mut self.scratch);
             server.last.clone_from(&bytes);
             self.transmits.push_back(server.path.transmit(bytes));
             self.settle_server(key);
@@ -162,7 +162,7 @@ impl Layer {
             return None;
         }
         server.last = Vec::new();
-        let (path, bytes) = (server.path, response_bytes(response));
+        let (path, bytes) = (server.path, response_bytes(response, &mut self.scratch));
         self.transmits.push_back(path.transmit(bytes.clone()));
         self.settle_server(key);
         Some((path, bytes))
