@@ -14,6 +14,10 @@ pub struct Counters {
     pub server_transactions: u64,
     /// Gauge: client transactions, finished ones included for as long as they absorb retransmissions.
     pub client_transactions: u64,
+    /// Gauge: those of both kinds that are finished, and stay for 32 s or less to absorb retransmissions.
+    pub finished_transactions: u64,
+    /// Gauge: refused calls that are remembered for 32 s, so that a copy of the INVITE is refused as well.
+    pub remembered_refusals: u64,
     /// Gauge: 2xx that wait for their ACK.
     pub unacknowledged: u64,
 
@@ -46,6 +50,8 @@ pub struct Counters {
     pub refused_transactions: u64,
     /// Calls refused because too many 2xx wait for their ACK.
     pub refused_unacknowledged: u64,
+    /// Calls refused because those before them were not taken yet.
+    pub refused_queue: u64,
     /// Calls refused while draining.
     pub refused_draining: u64,
     /// Requests refused because of what they are: 400, 405, 415, 416, 420, 481, 482, 483, 500, 501.

@@ -45,6 +45,8 @@ pub struct Endpoint {
     trunks: Trunks,
     usage: Usage,
     admission: Admission,
+    /// Calls that can be taken over now; unlimited when absent.
+    room: Option<usize>,
     legs: IdMap<LegId, Box<Leg>>,
     by_dialog: KeyMap<LegId>,
     next_leg: u64,
@@ -66,6 +68,7 @@ impl Endpoint {
             trunks,
             usage: Usage::default(),
             admission: Admission::default(),
+            room: None,
             legs: IdMap::with_capacity_and_hasher(calls, Default::default()),
             by_dialog: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             next_leg: 1,
@@ -87,6 +90,11 @@ impl Endpoint {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next. May be early, never late.
     #[must_use]
     pub fn poll_timeout(&mut self) -> Option<Time> {
+        crate::transaction::sooner(self.next_wake(), self.layer.refusals.deadline())
+    }
+
+    /// The same for legs and transactions.
+    fn next_wake(&mut self) -> Option<Time> {
         loop {
             let (at, owner) = self.layer.next_timeout()?;
             let due = match owner {
@@ -120,6 +128,7 @@ impl Endpoint {
 
     /// Does everything that is due.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.layer.refusals.expire(now);
         while let Some((at, owner)) = self.layer.pop_due(now) {
             match owner {
                 Owner::Server(key) => self.layer.server_due(key, at, now),
@@ -140,6 +149,11 @@ impl Endpoint {
     /// Opens or closes the door for new calls.
     pub fn set_admission(&mut self, admission: Admission) {
         self.admission = admission;
+    }
+
+    /// Says how many calls can be taken over before the next time that this is said. One more gets 503 with Retry-After.
+    pub fn set_room(&mut self, calls: usize) {
+        self.room = Some(calls);
     }
 
     /// Takes a new set of trunks. Calls in progress go on, those of trunks that are gone included.

@@ -99,6 +99,9 @@ impl Endpoint {
             sequence: cseq.number,
             request,
         };
+        if self.refuse_again(&arrival) {
+            return;
+        }
         if arrival.request.method == Method::Ack {
             return self.receive_ack(&arrival, now);
         }
@@ -265,10 +268,8 @@ impl Endpoint {
             return true;
         }
         self.layer.counters.refused_transactions += 1;
-        let tag = self.layer.keys.stateless_tag(arrival.key);
-        let mut response = self.layer.response(&arrival.request, 503, &tag);
-        response.headers.push("Retry-After", self.retry_after());
-        self.layer.respond_stateless(&arrival.reply, &response);
+        let retry_after = self.retry_after();
+        self.respond_busy(arrival, retry_after);
         false
     }
 

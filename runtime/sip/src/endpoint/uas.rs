@@ -106,6 +106,7 @@ impl Endpoint {
             return self.refuse(&arrival, 400, |_| {}, now);
         };
         let id = self.new_leg_id();
+        self.room = self.room.map(|room| room.saturating_sub(1));
         self.layer.counters.inbound_calls += 1;
         self.layer.begin(
             arrival.key,
@@ -160,18 +161,34 @@ impl Endpoint {
         self.tell(id, LegEvent::Incoming(Box::new(incoming)));
     }
 
-    /// 503 with Retry-After: what a call gets that finds a limit reached.
-    ///
-    /// It is remembered, so that a copy of the INVITE meets the same answer, but only while the table is no more than
-    /// half full: a flood of refused calls must leave room for what the calls in progress have to say.
+    /// 503 with Retry-After: what a call gets that finds a limit reached. See [`Refusals`](super::layer::Refusals).
     fn refuse_over_limit(&mut self, arrival: &Arrival, wait: Duration, now: Time) {
-        let adorn = |headers: &mut Headers| headers.push("Retry-After", seconds(wait));
-        if self.layer.has_room_to_spare() {
-            return self.refuse(arrival, 503, adorn, now);
+        let retry_after = seconds(wait);
+        let until = now + self.layer.config.timers.give_up();
+        self.layer
+            .refusals
+            .remember(arrival.key, retry_after, until);
+        self.respond_busy(arrival, retry_after);
+    }
+
+    /// The same to a copy of an INVITE that was refused. Returns false when it was not.
+    pub(super) fn refuse_again(&mut self, arrival: &Arrival) -> bool {
+        let Some(retry_after) = self.layer.refusals.retry_after(arrival.key) else {
+            return false;
+        };
+        // An ACK has the key of its INVITE, and there is nothing left to do for it.
+        if arrival.request.method == Method::Invite {
+            self.layer.counters.retransmissions_received += 1;
+            self.respond_busy(arrival, retry_after);
         }
+        true
+    }
+
+    /// 503 with Retry-After, without a transaction.
+    pub(super) fn respond_busy(&mut self, arrival: &Arrival, retry_after: u64) {
         let tag = self.layer.keys.stateless_tag(arrival.key);
         let mut response = self.layer.response(&arrival.request, 503, &tag);
-        adorn(&mut response.headers);
+        response.headers.push("Retry-After", retry_after);
         self.layer.respond_stateless(&arrival.reply, &response);
     }
 
@@ -186,6 +203,10 @@ impl Endpoint {
         }
         if self.calls >= limits.max_calls {
             counters.refused_calls += 1;
+            return Err(retry_after);
+        }
+        if self.room == Some(0) {
+            counters.refused_queue += 1;
             return Err(retry_after);
         }
         if counters.unacknowledged >= limits.max_unacknowledged as u64 {

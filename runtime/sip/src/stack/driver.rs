@@ -163,6 +163,7 @@ impl Driver {
             // Whatever the reason to wake: everything that waits is taken up, so that nothing is starved and messages
             // leave together.
             let now = self.clock.now();
+            self.endpoint.set_room(self.incoming.capacity());
             self.take_in(&mut packets, now);
             self.obey_all(now);
             self.endpoint.handle_timeout(now);

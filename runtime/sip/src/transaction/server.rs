@@ -245,6 +245,12 @@ impl NonInviteServer {
         }
     }
 
+    /// Whether nothing is left to do but to answer what comes again.
+    #[must_use]
+    pub fn lingers(&self) -> bool {
+        matches!(self.state, NonInviteState::Completed { .. })
+    }
+
     /// Whether the transaction may be forgotten.
     #[must_use]
     pub fn is_terminated(&self) -> bool {

@@ -94,6 +94,7 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         ("server-calls", sip.refused_calls),
         ("transactions", sip.refused_transactions),
         ("unacknowledged", sip.refused_unacknowledged),
+        ("queue", sip.refused_queue),
         ("draining", sip.refused_draining),
     ];
     let refusals = Metric::of(
@@ -122,6 +123,16 @@ fn sip(sip: &Counters) -> Vec<Metric> {
             "vireo_sip_client_transactions",
             "Client transactions, finished ones included.",
             sip.client_transactions,
+        ),
+        gauge(
+            "vireo_sip_finished_transactions",
+            "Transactions of both kinds that only absorb retransmissions.",
+            sip.finished_transactions,
+        ),
+        gauge(
+            "vireo_sip_remembered_refusals",
+            "Refused calls that are remembered for copies of their INVITE.",
+            sip.remembered_refusals,
         ),
         gauge(
             "vireo_sip_unacknowledged",
@@ -167,6 +178,11 @@ fn sip(sip: &Counters) -> Vec<Metric> {
             "vireo_sip_never_acknowledged_total",
             "200 that no ACK came for.",
             sip.never_acknowledged,
+        ),
+        Metric::counter(
+            "vireo_sip_timeouts_total",
+            "Requests that no final response came for.",
+            sip.timeouts,
         ),
         refusals,
     ]

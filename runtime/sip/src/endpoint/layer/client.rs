@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layer, Owner, request_bytes};
+use super::{Counted, Layer, Owner, request_bytes};
 use crate::dialog::path::Path;
 use crate::endpoint::event::{LegError, LegId};
 use crate::endpoint::keys::Key;
@@ -36,6 +36,8 @@ pub(in crate::endpoint) struct Client {
     pub(in crate::endpoint) leg: LegId,
     pub(in crate::endpoint) purpose: Purpose,
     #[serde(skip)]
+    counted: Counted,
+    #[serde(skip)]
     scheduled: Option<Time>,
 }
 
@@ -51,6 +53,13 @@ impl Client {
         match &self.machine {
             ClientMachine::Invite(machine) => machine.is_terminated(),
             ClientMachine::NonInvite(machine) => machine.is_terminated(),
+        }
+    }
+
+    fn awaits_final(&self) -> bool {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.awaits_final(),
+            ClientMachine::NonInvite(machine) => machine.awaits_final(),
         }
     }
 
@@ -165,6 +174,7 @@ impl Layer {
             request: bytes,
             leg,
             purpose,
+            counted: Counted::Open,
             scheduled: None,
         };
         self.clients.insert(key, Box::new(client));
@@ -260,8 +270,12 @@ impl Layer {
             return false;
         };
         if client.is_terminated() {
-            self.clients.remove(&key);
+            self.abandon(key);
             return true;
+        }
+        if !client.awaits_final() && client.counted == Counted::Open {
+            client.counted = Counted::Finished;
+            self.counters.finished_transactions += 1;
         }
         let deadline = client.deadline();
         self.timers
@@ -271,16 +285,16 @@ impl Layer {
 
     /// Forgets a client transaction whose leg does not want its outcome any more.
     pub(in crate::endpoint) fn abandon(&mut self, key: Key) {
-        self.clients.remove(&key);
+        if let Some(client) = self.clients.remove(&key) {
+            self.uncount(client.counted);
+        }
     }
 
     /// Whether a client transaction still waits for its final response.
     pub(in crate::endpoint) fn awaits_final(&self, key: Key) -> bool {
-        match self.clients.get(&key).map(|client| &client.machine) {
-            Some(ClientMachine::Invite(machine)) => machine.awaits_final(),
-            Some(ClientMachine::NonInvite(machine)) => machine.awaits_final(),
-            None => false,
-        }
+        self.clients
+            .get(&key)
+            .is_some_and(|client| client.awaits_final())
     }
 
     pub(in crate::endpoint) fn has_client(&self, key: Key) -> bool {

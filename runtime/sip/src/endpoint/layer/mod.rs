@@ -1,6 +1,7 @@
 //! The transaction layer: the tables of transactions, and everything that goes out.
 
 mod client;
+mod refusals;
 mod server;
 
 use std::collections::VecDeque;
@@ -17,10 +18,14 @@ use crate::message::{Method, NameAddr, Request, Response, Uri};
 use crate::time::{Time, TimerQueue};
 use crate::transport::{Protocol, Transmit};
 pub(super) use client::{Client, Delivery, Expiry, Purpose};
+use refusals::Refusals;
 pub(super) use server::{AckFate, Server};
 
 /// Tables are not made larger than this at the start; see [`super::Limits::max_transactions`].
 const MAX_PRESIZED: usize = 1 << 20;
+
+/// Finished transactions are forgotten at multiples of this, in milliseconds: a few wake-ups a second, however many end.
+const LINGER_GRAIN: u64 = 128;
 
 /// The same for the queues of deadlines, which grow by a plain copy.
 const MAX_PRESIZED_TIMERS: usize = 1 << 16;
@@ -31,6 +36,14 @@ pub(in crate::endpoint) enum Owner {
     Server(Key),
     Client(Key),
     Leg(LegId),
+}
+
+/// How a transaction stands in the gauge of the finished ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::endpoint) enum Counted {
+    #[default]
+    Open,
+    Finished,
 }
 
 /// A socket, and how it looks in headers.
@@ -51,6 +64,7 @@ pub(in crate::endpoint) struct Layer {
     servers: KeyMap<Box<Server>>,
     clients: KeyMap<Box<Client>>,
     merged: KeyMap<Key>,
+    pub(in crate::endpoint) refusals: Refusals,
     locals: Vec<Local>,
     /// Where responses are written.
     scratch: Vec<u8>,
@@ -82,6 +96,7 @@ impl Layer {
             servers: KeyMap::with_capacity_and_hasher(size, Default::default()),
             clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             merged: table(calls),
+            refusals: Refusals::new(config.limits.max_transactions / 2),
             locals: locals.collect(),
             scratch: Vec::new(),
             rng,
@@ -163,6 +178,12 @@ impl Layer {
         self.timers.pop_due(now)
     }
 
+    /// Takes a transaction that is forgotten out of the gauge.
+    fn uncount(&mut self, counted: Counted) {
+        let finished = &mut self.counters.finished_transactions;
+        *finished = finished.saturating_sub(u64::from(counted == Counted::Finished));
+    }
+
     pub(in crate::endpoint) fn transmit(&mut self, path: &Path, bytes: Vec<u8>) {
         self.transmits.push_back(path.transmit(bytes));
     }
@@ -171,6 +192,7 @@ impl Layer {
         Counters {
             server_transactions: self.servers.len() as u64,
             client_transactions: self.clients.len() as u64,
+            remembered_refusals: self.refusals.len() as u64,
             ..self.counters
         }
     }

@@ -2,16 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Layer, Owner, response_bytes};
+use super::{Counted, LINGER_GRAIN, Layer, Owner, response_bytes};
 use crate::dialog::path::Path;
 use crate::endpoint::event::LegId;
 use crate::endpoint::keys::Key;
 use crate::message::{Method, Request, Response};
 use crate::time::Time;
 use crate::transaction::{InviteServer, NonInviteServer, ServerAction, Timers};
-
-/// Finished transactions are forgotten at multiples of this, in milliseconds: a few wake-ups a second, however many end.
-const LINGER_GRAIN: u64 = 128;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::endpoint) enum ServerMachine {
@@ -30,6 +27,8 @@ pub(in crate::endpoint) struct Server {
     /// The entry in the table of merged requests.
     merged: Option<Key>,
     #[serde(skip)]
+    counted: Counted,
+    #[serde(skip)]
     scheduled: Option<Time>,
 }
 
@@ -38,7 +37,7 @@ impl Server {
     fn deadline(&self) -> Option<Time> {
         let (deadline, lingers) = match &self.machine {
             ServerMachine::Invite(machine) => (machine.deadline(), machine.lingers()),
-            ServerMachine::NonInvite(machine) => (machine.deadline(), true),
+            ServerMachine::NonInvite(machine) => (machine.deadline(), machine.lingers()),
         };
         if lingers {
             deadline.map(|at| at.round_up(LINGER_GRAIN))
@@ -52,6 +51,13 @@ impl Server {
         match &mut self.machine {
             ServerMachine::Invite(machine) => machine.respond(status, now, timers),
             ServerMachine::NonInvite(machine) => machine.respond(status, now, timers),
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        match &self.machine {
+            ServerMachine::Invite(machine) => machine.lingers(),
+            ServerMachine::NonInvite(machine) => machine.lingers(),
         }
     }
 
@@ -99,11 +105,6 @@ impl Layer {
         self.servers.len() < self.config.limits.max_transactions
     }
 
-    /// Whether one more transaction fits that could as well do without.
-    pub(in crate::endpoint) fn has_room_to_spare(&self) -> bool {
-        self.servers.len() < self.config.limits.max_transactions / 2
-    }
-
     /// Whether a request with the same identity came another way and is still being served.
     pub(in crate::endpoint) fn is_merged(&self, merged: Key, key: Key) -> bool {
         self.merged.get(&merged).is_some_and(|other| *other != key)
@@ -132,6 +133,7 @@ impl Layer {
             last: Vec::new(),
             leg,
             merged,
+            counted: Counted::Open,
             scheduled: None,
         };
         self.servers.insert(key, Box::new(server));
@@ -186,14 +188,20 @@ impl Layer {
             return;
         };
         if !server.is_terminated() {
+            if server.is_finished() && server.counted == Counted::Open {
+                server.counted = Counted::Finished;
+                self.counters.finished_transactions += 1;
+            }
             let deadline = server.deadline();
             self.timers
                 .schedule(Owner::Server(key), deadline, &mut server.scheduled);
             return;
         }
-        if let Some(server) = self.servers.remove(&key)
-            && let Some(merged) = server.merged
-        {
+        let Some(server) = self.servers.remove(&key) else {
+            return;
+        };
+        self.uncount(server.counted);
+        if let Some(merged) = server.merged {
             self.merged.remove(&merged);
         }
     }

@@ -149,11 +149,8 @@ fn an_invite_flood_without_ack_is_bounded() {
     let counters = probe.endpoint.counters();
     assert_eq!(counters.inbound_calls, 50);
     assert_eq!(counters.unacknowledged, 50);
-    assert!(
-        counters.server_transactions <= 250,
-        "{}",
-        counters.server_transactions
-    );
+    assert_eq!(counters.server_transactions, 50);
+    assert_eq!(counters.remembered_refusals, 250);
     assert_eq!(counters.refused_unacknowledged, 4_950);
     assert_eq!(counters.refused_transactions, 0);
     probe.sent();
@@ -185,18 +182,69 @@ fn a_flood_of_refused_calls_leaves_room_for_those_in_progress() {
     }
     let counters = probe.endpoint.counters();
     assert_eq!(counters.refused_calls, 1_000);
-    assert_eq!(counters.server_transactions, 50);
-    // The same INVITE again: the answer is the same, tag included, though it is not remembered.
-    probe.send(nth(1_999).to_string());
-    let first = probe.next_response();
-    probe.send(nth(1_999).to_string());
-    assert_eq!(probe.next_response(), first);
-    assert_eq!(probe.endpoint.counters().retransmissions_received, 0);
+    assert_eq!(counters.server_transactions, 1);
+    assert_eq!(counters.remembered_refusals, 50);
     probe.send(Text::within("BYE", &tag, 2).to_string());
     assert_eq!(probe.sent(), ["200 BYE"]);
     assert_eq!(probe.events(), ["Ended Peer"]);
-    probe.sent();
+    probe.pass(1_000);
+    assert!(
+        probe.sent().is_empty(),
+        "the 503s are not sent again by themselves"
+    );
     probe.assert_nothing_left();
+    assert_eq!(probe.endpoint.counters().remembered_refusals, 0);
+}
+
+#[test]
+fn a_copy_of_a_refused_invite_is_refused_though_a_line_is_free() {
+    let mut probe = with_trunk(Trunk {
+        max_calls: Some(1),
+        ..carrier()
+    });
+    let (_, tag) = probe.established();
+    probe.send(nth(1_000).to_string());
+    let refusal = probe.next_response();
+    assert_eq!(
+        (refusal.status, refusal.headers.retry_after()),
+        (503, Some(5))
+    );
+    probe.send(Text::within("BYE", &tag, 2).to_string());
+    assert_eq!(probe.sent(), ["200 BYE"]);
+    assert_eq!(probe.events(), ["Ended Peer"]);
+    probe.send(nth(1_000).to_string());
+    assert_eq!(probe.next_response(), refusal, "tag and all");
+    assert_eq!(probe.endpoint.counters().retransmissions_received, 1);
+    let to = refusal.headers.to().unwrap();
+    let ack = Text {
+        branch: nth(1_000).branch,
+        call_id: nth(1_000).call_id,
+        ..Text::ack(to.tag().unwrap(), 1)
+    };
+    probe.send(ack.to_string());
+    assert!(probe.sent().is_empty());
+    assert_eq!(probe.endpoint.counters().strays, 0);
+    probe.send(nth(1_001).to_string());
+    assert_eq!(probe.events(), ["Incoming"], "a new call gets the line");
+}
+
+#[test]
+fn calls_that_nobody_could_take_over_are_refused() {
+    let mut probe = Probe::new();
+    probe.endpoint.set_room(2);
+    for n in 1_000..1_003 {
+        probe.send(nth(n).to_string());
+    }
+    assert_eq!(
+        probe.sent(),
+        ["100 INVITE", "100 INVITE", "503 INVITE"],
+        "exactly"
+    );
+    assert_eq!(probe.events(), ["Incoming"; 2]);
+    assert_eq!(probe.endpoint.counters().refused_queue, 1);
+    probe.endpoint.set_room(1);
+    probe.send(nth(1_003).to_string());
+    assert_eq!(probe.events(), ["Incoming"]);
 }
 
 #[test]

@@ -200,8 +200,10 @@ impl Probe {
             counters.server_transactions,
             counters.client_transactions,
             counters.unacknowledged,
+            counters.finished_transactions,
+            counters.remembered_refusals,
         ];
-        assert_eq!(gauges, [0; 6], "{counters:?}");
+        assert_eq!(gauges, [0; 8], "{counters:?}");
         assert!(self.endpoint.by_dialog.is_empty());
         assert_eq!(self.endpoint.usage.calls("carrier"), 0);
         assert_eq!(self.endpoint.poll_timeout(), None);
