@@ -6,6 +6,7 @@
 mod calls;
 mod digits;
 mod flows;
+mod load;
 mod recordings;
 mod records;
 mod services;

@@ -17,11 +17,43 @@ pub struct Report {
     pub retransmissions: u64,
     /// The last screen and the errors, for people.
     pub output: String,
+    /// The whole table, head and rows.
+    table: String,
+}
+
+impl Report {
+    fn read(table: String, output: String) -> Self {
+        let value = |name| last_of(&table, name).unwrap_or(0);
+        Self {
+            successful: value("SuccessfulCall(C)"),
+            failed: value("FailedCall(C)"),
+            retransmissions: value("Retransmissions(C)"),
+            output,
+            table,
+        }
+    }
+
+    /// A counter of the scenario's own (`counter="..."` of a message).
+    ///
+    /// # Panics
+    /// The scenario has none of that name.
+    pub fn counter(&self, name: &str) -> u64 {
+        last_of(&self.table, &format!("{name}(C)"))
+            .unwrap_or_else(|| panic!("no counter {name} in SIPp's table"))
+    }
+}
+
+/// A column of the table's last row.
+fn last_of(table: &str, name: &str) -> Option<u64> {
+    let mut lines = table.lines();
+    let column = lines.next()?.split(';').position(|key| key == name)?;
+    lines.next_back()?.split(';').nth(column)?.parse().ok()
 }
 
 /// A run of one scenario.
 #[derive(Debug, Clone)]
 pub struct Run {
+    /// Relative to `tests/`.
     scenario: String,
     service: String,
     calls: u32,
@@ -33,8 +65,17 @@ pub struct Run {
 impl Run {
     /// One call of `tests/sipp/<scenario>.xml` to a called number.
     pub fn new(scenario: &str, service: &str) -> Self {
+        Self::of(format!("sipp/{scenario}.xml"), service)
+    }
+
+    /// One call of `tests/load/<scenario>.xml`.
+    pub fn load(scenario: &str, service: &str) -> Self {
+        Self::of(format!("load/{scenario}.xml"), service)
+    }
+
+    fn of(scenario: String, service: &str) -> Self {
         Self {
-            scenario: scenario.to_owned(),
+            scenario,
             service: service.to_owned(),
             calls: 1,
             rate: 10.0,
@@ -78,9 +119,7 @@ impl Run {
             .arg(server.to_string())
             .args([
                 "-sf",
-                &root()
-                    .join(format!("tests/sipp/{}.xml", self.scenario))
-                    .to_string_lossy(),
+                &root().join("tests").join(&self.scenario).to_string_lossy(),
             ])
             .args([
                 "-s",
@@ -134,23 +173,7 @@ impl Run {
                 .map_or(text.len(), |(at, _)| at),
         );
         let table = std::fs::read_to_string(&statistics).unwrap_or_default();
-        let value = |name: &str| -> u64 {
-            let mut lines = table.lines();
-            let column = lines
-                .next()
-                .and_then(|head| head.split(';').position(|key| key == name));
-            let last = lines.next_back();
-            column
-                .zip(last)
-                .and_then(|(column, line)| line.split(';').nth(column)?.parse().ok())
-                .unwrap_or(0)
-        };
-        Report {
-            successful: value("SuccessfulCall(C)"),
-            failed: value("FailedCall(C)"),
-            retransmissions: value("Retransmissions(C)"),
-            output: text,
-        }
+        Report::read(table, text)
     }
 
     /// Runs it; every call has to end as the scenario says.
