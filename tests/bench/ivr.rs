@@ -42,7 +42,7 @@ pub fn run(bench: &mut Bench, sizes: Sizes) -> Result<Outcome> {
     let curve: &[u32] = if quick {
         &[10, 100, 500, 1_000]
     } else {
-        &[10, 100, 500, 1_000, 2_000, 3_000, 4_000]
+        &[10, 100, 500, 1_000, 2_000, 2_500, 3_000, 3_500, 4_000]
     };
     bench.step("IVR-A: the server starts", 4);
     let server = Subject::server(&bench.machine, bench.limits())?;

@@ -18,8 +18,8 @@ const PROBE_PRIORITY: i32 = 2;
 /// What runs where, and how.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    /// The core of the server and of the floor.
-    pub server_core: usize,
+    /// The cores of the server and of the floor.
+    pub server_cores: String,
     /// The core of SIPp and of the probes.
     pub generator_core: usize,
     /// SIPp and the probes run with real-time priority.
@@ -30,12 +30,12 @@ pub struct Machine {
 
 impl Machine {
     /// Looks what is allowed here; `plain`: asks for nothing.
-    pub fn inspect(server_core: usize, generator_core: usize, plain: bool) -> Self {
+    pub fn inspect(server_cores: &str, generator_core: usize, plain: bool) -> Self {
         let realtime = !plain && succeeds("chrt", &["-r", GENERATOR_PRIORITY, "true"]);
         let write = "echo -20 > /proc/self/autogroup";
         let sessions = !plain && succeeds("setsid", &["sh", "-c", write]);
         Self {
-            server_core,
+            server_cores: server_cores.to_owned(),
             generator_core,
             realtime,
             sessions,
@@ -45,7 +45,6 @@ impl Machine {
     /// The command that starts what is measured: on its core, in a session of its own, and gone
     /// when the bench is.
     pub fn server_starter(&self) -> Vec<String> {
-        let core = self.server_core.to_string();
         words(&[
             "setpriv",
             "--pdeathsig",
@@ -53,7 +52,7 @@ impl Machine {
             "setsid",
             "taskset",
             "-c",
-            &core,
+            &self.server_cores,
         ])
     }
 
@@ -113,7 +112,7 @@ impl Machine {
             "memory_mib": memory_kib / 1024,
             "kernel": first_line("/proc/sys/kernel/osrelease"),
             "load_average": first_line("/proc/loadavg"),
-            "server_core": self.server_core,
+            "server_cores": self.server_cores,
             "generator_core": self.generator_core,
             "generator_realtime": self.realtime,
             "server_session_preferred": self.sessions,
@@ -124,7 +123,7 @@ impl Machine {
     pub fn warnings(&self, plain: bool) -> Vec<String> {
         let mut warnings = Vec::new();
         let cores = cores();
-        if cores <= self.server_core.max(self.generator_core) {
+        if cores <= self.generator_core {
             warnings.push(format!(
                 "this machine has {cores} cores: server and generator share one, no figure is good"
             ));

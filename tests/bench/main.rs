@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> Result<()> {
-    let machine = Machine::inspect(options.server_core, options.generator_core, options.plain);
+    let machine = Machine::inspect(&options.server_cores, options.generator_core, options.plain);
     for warning in machine.warnings(options.plain) {
         println!("warning: {warning}");
     }
@@ -122,8 +122,8 @@ fn run(options: Options) -> Result<()> {
 /// Seconds of the parts that are run.
 fn estimate(options: &Options) -> u64 {
     let parts = [
-        (Run::Signalling, 190, 110),
-        (Run::IvrA, 340, 115),
+        (Run::Signalling, 190, 100),
+        (Run::IvrA, 400, 115),
         (Run::IvrB, 75, 65),
         (Run::Overload, 45, 35),
     ];

@@ -17,9 +17,9 @@ pub struct Options {
     /// Ordinary priorities.
     #[arg(long)]
     pub plain: bool,
-    /// The core of the server and the floor.
-    #[arg(long, default_value_t = 0)]
-    pub server_core: usize,
+    /// The cores of the server and the floor, as `taskset -c` takes them.
+    #[arg(long, default_value = "0")]
+    pub server_cores: String,
     /// The core of SIPp and the probes.
     #[arg(long, default_value_t = 1)]
     pub generator_core: usize,

@@ -252,7 +252,7 @@ pub fn table(report: &Value) -> String {
         let verdict = target.verdict(value);
         let verdict = match (verdict, limited(report, pointer)) {
             ("MISSED", Some("generator")) => "SIPp's limit",
-            (_, Some("search")) => "ok, nobody asked for more",
+            ("MISSED", Some("search")) => "not asked for more",
             (verdict, _) => verdict,
         };
         rows.push([

@@ -27,13 +27,15 @@ const GROWTH: f64 = 0.05;
 const SLACK_KIB: f64 = 8.0 * 1024.0;
 
 /// Gauges that count what a call holds; the server's metrics that are not there are left out.
-const HELD: [&str; 9] = [
+const HELD: [&str; 11] = [
     "vireo_calls_active",
     "vireo_sip_calls",
     "vireo_sip_legs",
     "vireo_sip_dialogs",
     "vireo_sip_server_transactions",
     "vireo_sip_client_transactions",
+    "vireo_sip_finished_transactions",
+    "vireo_sip_remembered_refusals",
     "vireo_sip_unacknowledged",
     "vireo_media_streams",
     "vireo_flow_instances",
