@@ -4,7 +4,7 @@
 //! cargo run --release -p vireo-rtp --example digit_latency -- [trials]
 //! ```
 //!
-//! The answer is given by a thread that waits for the event and plays at once: what is measured is the
+//! A press of 80 ms is sent as telephones do, a packet each 20 ms. The answer is given by a thread that waits for the event and plays at once: what is measured is the
 //! engine, the wait for the stream's slot above all.
 
 use std::error::Error;
@@ -20,7 +20,7 @@ use vireo_rtp::{
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let trials: u32 = std::env::args().nth(1).map_or(Ok(500), |a| a.parse())?;
+    let trials: u32 = std::env::args().nth(1).map_or(Ok(200), |a| a.parse())?;
     let directory = tempfile::tempdir()?;
     let config = EngineConfig {
         threads: 1,
@@ -65,20 +65,32 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::thread::sleep(Duration::from_micros(
             20_000 + u64::from(trial) * 12_361 % 20_000,
         ));
-        peer.set_nonblocking(true)?;
-        while peer.recv(&mut buffer).is_ok() {}
-        peer.set_nonblocking(false)?;
-        let packet = Packet {
-            marker: true,
-            payload_type: 101,
-            sequence: trial as u16,
-            timestamp: trial * 1600,
-            ssrc: 1,
-            payload: &[1, 0x8A, 3, 0x20],
-        };
-        let length = packet.write(&mut buffer).ok_or("too long")?;
-        let start = Instant::now();
-        peer.send_to(&buffer[..length], local)?;
+        let mut start = Instant::now();
+        for update in 0..4u8 {
+            let (end, duration) = if update == 3 {
+                (0x80, 640)
+            } else {
+                (0, 160 * (u16::from(update) + 1))
+            };
+            let [high, low] = duration.to_be_bytes();
+            let packet = Packet {
+                marker: update == 0,
+                payload_type: 101,
+                sequence: (trial * 4) as u16 + u16::from(update),
+                timestamp: trial * 1600,
+                ssrc: 1,
+                payload: &[1, end | 10, high, low],
+            };
+            if update > 0 {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            peer.set_nonblocking(true)?;
+            while peer.recv(&mut buffer).is_ok() {}
+            peer.set_nonblocking(false)?;
+            let length = packet.write(&mut buffer).ok_or("too long")?;
+            start = Instant::now();
+            peer.send_to(&buffer[..length], local)?;
+        }
         loop {
             let length = peer.recv(&mut buffer)?;
             if buffer[..length].get(20) != Some(&Codec::Pcmu.silence()) {

@@ -236,6 +236,12 @@ impl StreamState {
         Received::Taken
     }
 
+    /// Is the peer pressing a key (RFC 4733)?
+    #[must_use]
+    pub fn is_in_event(&self) -> bool {
+        self.inbound.is_in_event()
+    }
+
     /// Lets time pass to `nominal`, the moment of the stream's slot; `now` is when this really
     /// happens. Fills `buffer` with the packet that is due, if any.
     pub fn tick(&mut self, nominal: Time, now: Time, buffer: &mut [u8]) -> Option<Transmit> {

@@ -378,6 +378,7 @@ impl Shard {
                         *ear = Ear::Read(0);
                     }
                     self.read_rtp(index, now);
+                    self.listen(index, 0);
                 }
                 Which::Rtcp => self.read_rtcp(index, now),
             }
@@ -400,14 +401,16 @@ impl Shard {
         Fate::Lives
     }
 
-    /// After so many turns without a packet.
+    /// Chooses how to listen after so many turns without a packet. While a key is down, its end is
+    /// told of at once: what answers it has the more time until the stream's next packet.
     fn listen(&mut self, index: u32, quiet: u8) {
         let entry = self.streams.get(index as usize).and_then(Option::as_ref);
         let (Some(entry), Some(ear)) = (entry, self.ears.get_mut(index as usize)) else {
             return;
         };
         *ear = Ear::Read(quiet.min(QUIET_TURNS));
-        if quiet >= QUIET_TURNS && self.watch.rearm(index, &entry.pair.rtp).is_ok() {
+        let wait = quiet >= QUIET_TURNS || entry.state.is_in_event();
+        if wait && self.watch.rearm(index, &entry.pair.rtp).is_ok() {
             *ear = Ear::Watched;
         }
     }

@@ -192,6 +192,50 @@ fn packets_are_heard_and_strangers_are_not() {
 }
 
 #[test]
+fn a_caller_who_only_presses_keys_is_heard_after_any_silence() {
+    let (engine, _directory) = engine(1, 10, 53_000);
+    let (stream, mut events) = engine.open().unwrap();
+    let peer = peer();
+    stream.configure(config(&peer));
+    let mut sequence = 0;
+    // The second silence is long enough for the socket to be left to epoll.
+    for (press, silence_ms) in [(0u8, 0), (1, 500), (2, 0)] {
+        std::thread::sleep(Duration::from_millis(silence_ms));
+        let digit = char::from(b'0' + press);
+        for (end, duration) in [(0, 160u16), (0, 320), (0x80, 480), (0x80, 480)] {
+            let [high, low] = duration.to_be_bytes();
+            let packet = Packet {
+                marker: duration == 160,
+                payload_type: 101,
+                sequence,
+                timestamp: 1600 * u32::from(press),
+                ssrc: 3,
+                payload: &[press, end | 10, high, low],
+            };
+            sequence += 1;
+            let mut buffer = [0; 300];
+            let length = packet.write(&mut buffer).unwrap();
+            peer.send_to(&buffer[..length], stream.local()).unwrap();
+            if duration == 160 {
+                wait_for(&mut events, |event| {
+                    *event == MediaEvent::DigitStarted { digit }
+                });
+            }
+        }
+        let heard = wait_for(&mut events, |event| {
+            matches!(event, MediaEvent::Digit { .. })
+        });
+        assert!(
+            matches!(heard, MediaEvent::Digit { digit: d, duration_ms: 60, .. } if d == digit),
+            "{heard:?}"
+        );
+    }
+    stream.close();
+    let stats = closed(&mut events);
+    assert_eq!((stats.inbound.packets, stats.inbound.lost), (12, 0));
+}
+
+#[test]
 fn ports_and_places_come_back() {
     let (engine, _directory) = engine(2, 8, 45_000);
     assert_eq!(engine.capacity(), 8);
