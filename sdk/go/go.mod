@@ -1,0 +1,3 @@
+module vireo/flow
+
+go 1.25
