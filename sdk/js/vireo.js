@@ -1,0 +1,493 @@
+/**
+ * Write IVR flows for Vireo in JavaScript or TypeScript.
+ *
+ *     import { flow, info } from "./vireo/js/vireo.js";
+ *
+ *     export const run = flow((call) => {
+ *       call.answer();
+ *       call.play("welcome");
+ *       const choice = call.gather("menu", { accept: ["1", "2"] });
+ *       info(`chose ${choice.digits ?? "nothing"}`);
+ *     });
+ *
+ * A flow reads from top to bottom; every verb blocks until it is done. What goes wrong is thrown as a
+ * {@link FlowError}; when the caller hangs up, that ends the flow, which is a normal end. The contract
+ * with all ranges is sdk/wit; the order of events in a gather is the table there.
+ */
+import * as contractCall from "vireo:flow/call@0.1.0";
+import * as contractClock from "vireo:flow/clock@0.1.0";
+import * as contractHttp from "vireo:flow/http@0.1.0";
+import * as contractKv from "vireo:flow/kv@0.1.0";
+import * as contractLog from "vireo:flow/log@0.1.0";
+import * as contractMedia from "vireo:flow/media@0.1.0";
+import * as contractSettings from "vireo:flow/settings@0.1.0";
+
+/** @typedef {"hung-up" | "denied" | "invalid" | "not-found" | "wrong-state" | "failed"} ErrorKind */
+
+/** Why a verb could not do its work. */
+export class FlowError extends Error {
+  /**
+   * @param {ErrorKind} kind `hung-up`: the call is over; `denied`: not granted in the server's
+   *   configuration; `invalid`: an argument is out of range; `not-found`: no prompt, recording or secret
+   *   of that name; `wrong-state`: the verb does not fit the state of the call; `failed`: it was tried
+   *   and did not work.
+   * @param {string} [text]
+   */
+  constructor(kind, text = "") {
+    super(text);
+    this.name = "FlowError";
+    this.kind = kind;
+  }
+}
+
+/**
+ * Calls a function of the contract; what it throws becomes a FlowError.
+ * @template T
+ * @param {() => T} verb
+ * @returns {T}
+ */
+function attempt(verb) {
+  try {
+    return verb();
+  } catch (thrown) {
+    const payload = thrown?.payload ?? thrown;
+    throw payload?.tag ? new FlowError(payload.tag, payload.val) : thrown;
+  }
+}
+
+/**
+ * Makes a function the flow of this component: `export const run = flow((call) => { ... });`.
+ *
+ * Returning ends the call. A FlowError that is not caught is what the operator sees, unless it is
+ * `hung-up`; any other exception is a failure of the flow, and its place goes to the log.
+ * @param {(call: Call) => void} main
+ * @returns {() => void}
+ */
+export function flow(main) {
+  return () => {
+    try {
+      main(new Call());
+    } catch (thrown) {
+      if (thrown instanceof FlowError) {
+        throw thrown.kind === "hung-up" ? { tag: "hung-up" } : { tag: thrown.kind, val: thrown.message };
+      }
+      const text = String(thrown);
+      contractLog.write("error", `${text}\n${thrown?.stack ?? ""}`);
+      throw { tag: "failed", val: text };
+    }
+  };
+}
+
+/**
+ * A piece of a prompt; a text is the name of a file.
+ * @typedef {string | { tag: string, val: any }} Part
+ */
+/** @typedef {Part | Part[]} Prompt What the caller hears, without gaps; [] is nothing. */
+
+/** A recording that this call made. @param {string | Message} recording @returns {Part} */
+export const recording = (recording) => ({
+  tag: "recording",
+  val: typeof recording === "string" ? recording : recording.id,
+});
+
+/** So many milliseconds of silence, 1 to 60,000. @param {number} ms @returns {Part} */
+export const silence = (ms) => ({ tag: "silence", val: ms });
+
+/**
+ * A sine wave of so many Hz for so many milliseconds.
+ * @param {number} frequency
+ * @param {number} ms
+ * @param {{ and?: number, level?: number }} [options] a second frequency, Hz; dBm0 of each, -12
+ * @returns {Part}
+ */
+export const tone = (frequency, ms, { and, level = -12 } = {}) => ({
+  tag: "tone",
+  val: { frequency, secondFrequency: and, durationMs: ms, levelDbm0: level },
+});
+
+/** 1000 Hz for 200 ms. @returns {Part} */
+export const beep = () => tone(1000, 200);
+
+/** @param {Prompt} [prompt] */
+function parts(prompt = []) {
+  const list = Array.isArray(prompt) ? prompt : [prompt];
+  return list.map((part) => (typeof part === "string" ? { tag: "file", val: part } : part));
+}
+
+/** All keys, for `interruptKeys`. */
+export const ANY_KEY = "0123456789*#ABCD";
+
+const MOST_DIGITS = 64;
+
+/** The most digits that an entry of `accept` can have. @param {string[]} accept */
+function longest(accept) {
+  const lengths = accept.map((entry) => (entry.endsWith(".") ? MOST_DIGITS : entry.length));
+  return lengths.length === 0 ? MOST_DIGITS : Math.min(Math.max(...lengths, 1), MOST_DIGITS);
+}
+
+/**
+ * @typedef {object} Info What is known of the call.
+ * @property {string} callId as in the CDR, the journal and the log
+ * @property {string} flow
+ * @property {string} version SHA-256 of the component, 64 lower-case hex digits
+ * @property {string} trunk
+ * @property {string} route
+ * @property {string} caller calling number or SIP user; "" when withheld
+ * @property {string | undefined} callerName
+ * @property {string} called
+ * @property {string[]} divertedBy nearest first
+ * @property {string} language BCP 47 tag of the route
+ * @property {[string, string][]} parameters of the route
+ * @property {number} startedAt ms since 1970-01-01T00:00:00Z
+ */
+
+/**
+ * @typedef {object} GatherOptions
+ * @property {string} [language] BCP 47; the call's own
+ * @property {number} [minDigits] 1
+ * @property {number} [maxDigits] the longest of `accept`, else 64
+ * @property {string} [terminators] "#", but "" when maxDigits is 1
+ * @property {string[]} [accept] exact digits, `x` for 0-9, a last `.` for any more; everything
+ * @property {"on" | "off" | "deaf"} [bargeIn] "on": any key stops the prompt
+ * @property {"keep" | "flush"} [typeAhead] "keep": keys pressed earlier count
+ * @property {number} [firstDigitTimeout] ms from the end of the prompt, 5000
+ * @property {number} [interDigitTimeout] ms, 3000
+ * @property {number} [attempts] 3
+ * @property {Prompt} [noInput] heard before the prompt is repeated because nothing was pressed
+ * @property {Prompt} [noMatch] heard before the prompt is repeated because it is not accepted
+ */
+
+/**
+ * @typedef {object} Gathered
+ * @property {"digits" | "no-input" | "no-match"} kind
+ * @property {string} [digits] those that match what was asked for
+ * @property {string} [pressed] of `no-match`: what was pressed in the last attempt
+ */
+
+/**
+ * @typedef {object} RecordOptions
+ * @property {string} [language] BCP 47; the call's own
+ * @property {boolean} [beep] true
+ * @property {number} [maxDuration] ms, 120000
+ * @property {number} [silence] ms that end the recording, 4000; 0: never
+ * @property {string} [terminators] "#"
+ */
+
+/**
+ * @typedef {object} Message
+ * @property {string} id
+ * @property {number} duration ms
+ * @property {"terminator" | "silence" | "max-duration" | "hung-up" | "failed"} endedBy
+ */
+
+/** The call that this flow controls. */
+export class Call {
+  #info;
+
+  /** @returns {Info} */
+  get info() {
+    if (!this.#info) {
+      const info = contractCall.getInfo();
+      this.#info = { ...info, startedAt: Number(info.startedAt) };
+    }
+    return this.#info;
+  }
+
+  /** Calling number or SIP user; "" when withheld. */
+  get caller() {
+    return this.info.caller;
+  }
+
+  /** Called number or SIP user. */
+  get called() {
+    return this.info.called;
+  }
+
+  /** A parameter of the route. @param {string} name @returns {string | undefined} */
+  parameter(name) {
+    return this.info.parameters.find(([key]) => key === name)?.[1];
+  }
+
+  /** The values of a header of the INVITE, in order. @param {string} name @returns {string[]} */
+  header(name) {
+    return contractCall.header(name);
+  }
+
+  /** 180 Ringing; only before the answer. */
+  ring() {
+    attempt(() => contractCall.ring());
+  }
+
+  /** Prompts before the answer, without charge (183 Session Progress). */
+  earlyMedia() {
+    attempt(() => contractCall.earlyMedia());
+  }
+
+  /** Answers the call. Playing, gathering and recording do it by themselves. */
+  answer() {
+    attempt(() => contractCall.answer());
+  }
+
+  /**
+   * Refuses the call; only before the answer.
+   * @param {"busy" | "decline" | "not-found" | "unavailable" | "forbidden" | "congested"} why
+   */
+  reject(why) {
+    attempt(() => contractCall.reject(why));
+  }
+
+  /** Ends the call; later verbs throw `hung-up`. Returning from the flow does the same. */
+  hangup() {
+    contractCall.hangup();
+  }
+
+  /**
+   * The next event, at the most so many milliseconds (to 24 hours) from now.
+   * @param {number} ms
+   * @returns {{ kind: "digit" | "playing-finished" | "held" | "resumed" | "timeout", key?: string }}
+   */
+  wait(ms) {
+    const event = attempt(() => contractCall.wait(ms));
+    return { kind: event.tag, key: event.val };
+  }
+
+  /**
+   * Plays a prompt to its end. Keys pressed meanwhile stay in the type-ahead buffer.
+   * @param {Prompt} prompt
+   * @param {{ language?: string, interruptKeys?: string }} [options]
+   * @returns {string | undefined} the key that cut it short
+   */
+  play(prompt, { language, interruptKeys = "" } = {}) {
+    return attempt(() => contractMedia.play(parts(prompt), { language, interruptKeys })).val;
+  }
+
+  /** Starts a prompt and returns at once; `wait` tells its end. @param {Prompt} prompt */
+  startPlaying(prompt) {
+    attempt(() => contractMedia.startPlaying(parts(prompt), undefined, false));
+  }
+
+  /** Plays a prompt again and again, until `stopPlaying`. @param {Prompt} prompt */
+  repeatPlaying(prompt) {
+    attempt(() => contractMedia.startPlaying(parts(prompt), undefined, true));
+  }
+
+  /** Stops what `startPlaying` or `repeatPlaying` started. */
+  stopPlaying() {
+    attempt(() => contractMedia.stopPlaying());
+  }
+
+  /**
+   * Plays a prompt and collects keys.
+   * @param {Prompt} prompt
+   * @param {GatherOptions} [options]
+   * @returns {Gathered}
+   */
+  gather(prompt, options = {}) {
+    const { accept = [] } = options;
+    const maxDigits = options.maxDigits ?? longest(accept);
+    const gathered = attempt(() =>
+      contractMedia.gather({
+        prompt: parts(prompt),
+        language: options.language,
+        minDigits: options.minDigits ?? 1,
+        maxDigits,
+        terminators: options.terminators ?? (maxDigits === 1 ? "" : "#"),
+        accept,
+        bargeIn: options.bargeIn ?? "on",
+        typeAhead: options.typeAhead ?? "keep",
+        firstDigitTimeoutMs: options.firstDigitTimeout ?? 5000,
+        interDigitTimeoutMs: options.interDigitTimeout ?? 3000,
+        attempts: options.attempts ?? 3,
+        noInputPrompt: parts(options.noInput),
+        noMatchPrompt: parts(options.noMatch),
+      }),
+    );
+    switch (gathered.tag) {
+      case "digits":
+        return { kind: "digits", digits: gathered.val };
+      case "no-match":
+        return { kind: "no-match", pressed: gathered.val };
+      default:
+        return { kind: "no-input" };
+    }
+  }
+
+  /** Throws away the keys that were pressed and not yet collected. */
+  flushDigits() {
+    attempt(() => contractMedia.flushDigits());
+  }
+
+  /** Sends digits to the other side; `,` is a pause of 500 ms. @param {string} digits */
+  sendDigits(digits) {
+    attempt(() => contractMedia.sendDigits(digits));
+  }
+
+  /**
+   * Records what the caller says.
+   * @param {Prompt} prompt heard before, without barge-in
+   * @param {RecordOptions} [options]
+   * @returns {Message}
+   */
+  record(prompt, options = {}) {
+    const message = attempt(() =>
+      contractMedia.record({
+        prompt: parts(prompt),
+        language: options.language,
+        beep: options.beep ?? true,
+        maxDurationMs: options.maxDuration ?? 120_000,
+        silenceMs: options.silence ?? 4000,
+        terminators: options.terminators ?? "#",
+      }),
+    );
+    return { id: message.id, duration: message.durationMs, endedBy: message.endedBy };
+  }
+
+  /** Starts recording the call in stereo. @returns {string} the recording's id */
+  startRecording() {
+    return attempt(() => contractMedia.startRecording());
+  }
+
+  /** Pauses the recording of the call, for example while a card number is said. */
+  pauseRecording() {
+    attempt(() => contractMedia.pauseRecording());
+  }
+
+  /** Goes on with the recording of the call. */
+  resumeRecording() {
+    attempt(() => contractMedia.resumeRecording());
+  }
+
+  /** Ends the recording of the call before the call ends. */
+  stopRecording() {
+    attempt(() => contractMedia.stopRecording());
+  }
+
+  /** Deletes a message or the recording of the call. @param {string | Message} recording */
+  discard(recording) {
+    const id = typeof recording === "string" ? recording : recording.id;
+    attempt(() => contractMedia.discardRecording(id));
+  }
+}
+
+/** @param {string | Uint8Array} data */
+const toBytes = (data) => (typeof data === "string" ? encodeUtf8(data) : data);
+
+/** A key-value store that outlives calls. Needs the grant `kv`. */
+export const kv = {
+  /** @param {string} key @returns {Uint8Array | undefined} */
+  get: (key) => attempt(() => contractKv.get(key)) ?? undefined,
+  /** As text. @param {string} key @returns {string | undefined} */
+  getText(key) {
+    const value = kv.get(key);
+    return value === undefined ? undefined : decodeUtf8(value);
+  },
+  /** @param {string} key @param {string | Uint8Array} value */
+  set: (key, value) => attempt(() => contractKv.set(key, toBytes(value))),
+  /** @param {string} key */
+  delete: (key) => attempt(() => contractKv.delete(key)),
+  /** Adds to a counter; returns its new value, exact to 2^53. @param {string} key @param {number} by @returns {number} */
+  increment: (key, by) => attempt(() => contractKv.increment(key, by)),
+  /**
+   * Writes `value` (undefined: deletes) only if it is still `expected` (undefined: absent).
+   * @param {string} key
+   * @param {string | Uint8Array | undefined} expected
+   * @param {string | Uint8Array | undefined} value
+   * @returns {boolean} was it?
+   */
+  compareAndSwap(key, expected, value) {
+    const optional = (data) => (data === undefined ? undefined : toBytes(data));
+    return attempt(() => contractKv.compareAndSwap(key, optional(expected), optional(value)));
+  },
+  /** Keys that start with `prefix`, at most `limit`. @param {string} prefix @param {number} limit @returns {string[]} */
+  keys: (prefix, limit) => attempt(() => contractKv.listKeys(prefix, limit)),
+};
+
+/** What the operator gives to the flow. */
+export const settings = {
+  /** @param {string} key @returns {string | undefined} */
+  get: (key) => contractSettings.get(key) ?? undefined,
+  /** A granted secret; it is never logged. @param {string} name @returns {string} */
+  secret: (name) => attempt(() => contractSettings.secret(name)),
+};
+
+/**
+ * @typedef {object} LocalTime
+ * @property {number} year
+ * @property {number} month 1 to 12
+ * @property {number} day 1 to 31
+ * @property {number} weekday 1 is Monday, 7 is Sunday
+ * @property {number} hour
+ * @property {number} minute
+ * @property {number} second
+ * @property {number} utcOffsetS seconds east of UTC
+ */
+
+/** Time and random numbers come from here; `Date` and `Math.random` have none. */
+export const clock = {
+  /** ms since 1970-01-01T00:00:00Z. @returns {number} */
+  now: () => Number(contractClock.now()),
+  /** In an IANA time zone; the server's own when absent. @param {string} [zone] @returns {LocalTime} */
+  local: (zone) => attempt(() => contractClock.local(zone)),
+  /** A number that nobody can guess, at least 0 and below 1, of 53 bits. @returns {number} */
+  random: () => Math.min(Number(contractClock.random()) / 2 ** 64, 1 - 2 ** -53),
+};
+
+/**
+ * @typedef {object} Response
+ * @property {number} status
+ * @property {[string, string][]} headers
+ * @property {Uint8Array} body
+ * @property {() => string} text the body as UTF-8
+ * @property {(name: string) => string | undefined} header names are compared without case
+ */
+
+/** HTTP requests to hosts that the flow was granted. */
+export const http = {
+  /**
+   * A response of any status is a success.
+   * @param {string} method
+   * @param {string} url
+   * @param {{ headers?: [string, string][], body?: string | Uint8Array, timeout?: number }} [options]
+   *   timeout: ms, 5000
+   * @returns {Response}
+   */
+  send(method, url, { headers = [], body = "", timeout = 5000 } = {}) {
+    const request = { method, url, headers, body: toBytes(body), timeoutMs: timeout };
+    const response = attempt(() => contractHttp.send(request));
+    return {
+      ...response,
+      text: () => decodeUtf8(response.body),
+      header: (name) => response.headers.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1],
+    };
+  },
+  /** @param {string} url @param {object} [options] as of `send` @returns {Response} */
+  get: (url, options) => http.send("GET", url, options),
+  /** @param {string} url @param {string | Uint8Array} body @param {object} [options] @returns {Response} */
+  post: (url, body, options) => http.send("POST", url, { ...options, body }),
+};
+
+/** @param {string} text */
+export const debug = (text) => contractLog.write("debug", text);
+/** @param {string} text */
+export const info = (text) => contractLog.write("info", text);
+/** @param {string} text */
+export const warn = (text) => contractLog.write("warn", text);
+/** @param {string} text */
+export const error = (text) => contractLog.write("error", text);
+
+/** There is no TextEncoder in a flow. @param {string} text @returns {Uint8Array} */
+function encodeUtf8(text) {
+  const escaped = encodeURIComponent(text.toWellFormed());
+  const bytes = escaped.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
+}
+
+/** @param {Uint8Array} bytes @returns {string} */
+function decodeUtf8(bytes) {
+  const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    throw new FlowError("failed", "these bytes are no UTF-8 text");
+  }
+}
