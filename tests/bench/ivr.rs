@@ -39,31 +39,28 @@ pub struct Outcome {
 /// Runs it.
 pub fn run(bench: &mut Bench, sizes: Sizes) -> Result<Outcome> {
     let quick = bench.options.quick;
-    let curve: &[u32] = if quick {
-        &[10, 100, 500, 1_000]
-    } else {
-        &[10, 100, 500, 1_000, 2_000, 2_500, 3_000, 3_500, 4_000]
-    };
-    bench.step("IVR-A: the server starts", 4);
-    let server = Subject::server(&bench.machine, bench.limits())?;
-    let idle = server.idle;
+    // A look needs no more.
     let until = if quick {
-        1_000
+        COST_AT
     } else {
         bench.options.max_concurrent
     };
-    let steps = ramp(bench, &server, "server", curve, until)?;
+    let only = |steps: &[u32]| -> Vec<u32> {
+        let steps = steps.iter().copied();
+        steps.filter(|step| *step <= until).collect()
+    };
+    let curve = only(&bench.options.steps);
+    let floor_curve = only(&bench.options.floor_steps);
+    bench.step("IVR-A: the server starts", 4);
+    let server = Subject::server(&bench.machine, bench.limits())?;
+    let idle = server.idle;
+    let steps = ramp(bench, &server, "server", &curve, until)?;
     server.drained(Duration::from_secs(15));
     let instantiate = instantiate(&server);
     drop(server);
 
     let floor = Subject::floor(&bench.machine, Scenario::IvrA, sizes)?;
-    let curve: &[u32] = if quick {
-        &[100, 1_000]
-    } else {
-        &[100, 1_000, 2_000, 4_000]
-    };
-    let floor_steps = ramp(bench, &floor, "floor", curve, 0)?;
+    let floor_steps = ramp(bench, &floor, "floor", &floor_curve, 0)?;
     drop(floor);
     let good = |step: &&Step| step.window.faults().is_empty();
     let best = (steps.iter()).filter(good).max_by_key(|step| step.asked);

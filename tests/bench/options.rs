@@ -26,6 +26,12 @@ pub struct Options {
     /// Media threads of the server.
     #[arg(long, default_value_t = 1)]
     pub media_threads: u32,
+    /// Steps of IVR-A's curve, calls at the same time; the search goes on from the last.
+    #[arg(long, value_delimiter = ',', default_values_t = [10, 100, 500, 1_000, 2_000, 2_500, 3_000, 3_500, 4_000])]
+    pub steps: Vec<u32>,
+    /// The same for the floor.
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 2_000, 4_000])]
+    pub floor_steps: Vec<u32>,
     /// The most calls at the same time that are tried.
     #[arg(long, default_value_t = 6000)]
     pub max_concurrent: u32,

@@ -9,8 +9,8 @@ use crate::error::{BenchError, Result};
 use crate::generator::{Generator, Load};
 use crate::measure::{percentiles, round};
 use crate::probe::{IVR_A, Probes};
-use crate::subject::Subject;
-use crate::usage::{Usage, open_files};
+use crate::subject::{MEDIA_PORTS, Subject};
+use crate::usage::{Usage, open_files, udp_sockets};
 
 const PROBES: u32 = 20;
 const IVR_A_S: f64 = 7.2;
@@ -25,6 +25,9 @@ const AFTERWARDS: Duration = Duration::from_secs(90);
 /// journal's caches take.
 const GROWTH: f64 = 0.05;
 const SLACK_KIB: f64 = 8.0 * 1024.0;
+/// Media sockets rest between calls, so their number follows the largest number of calls so far.
+const MORE_SOCKETS: f64 = 0.1;
+const SLACK_SOCKETS: f64 = 40.0;
 
 /// Gauges that count what a call holds; the server's metrics that are not there are left out.
 const HELD: [&str; 11] = [
@@ -44,7 +47,7 @@ const HELD: [&str; 11] = [
 /// Runs it; the report, and whether it is as it should be.
 pub fn run(bench: &mut Bench, minutes: u32, concurrent: u32) -> Result<(Value, bool)> {
     let length = Duration::from_secs(u64::from(minutes) * 60);
-    bench.step("soak: the server starts, some first calls", 60);
+    bench.step("soak: the server starts, some first calls", 80);
     let server = Subject::server(&bench.machine, bench.limits())?;
     warm_up(bench, &server)?;
     let before = Rest::of(&server);
@@ -79,24 +82,29 @@ pub fn run(bench: &mut Bench, minutes: u32, concurrent: u32) -> Result<(Value, b
     );
     let after = settled(&server, &before);
     let kept = after.held == before.held && after.files <= before.files;
-    let flat = memory.grown_kib() <= memory.early_kib * GROWTH + SLACK_KIB;
+    let flat = memory.kib.grown() <= memory.kib.early * GROWTH + SLACK_KIB;
+    let sockets = memory.sockets.grown() <= memory.sockets.early * MORE_SOCKETS + SLACK_SOCKETS;
     println!(
         "\n{calls:.0} calls, {failed:.0} failed, {retransmissions:.0} retransmissions, {:.0} RTP packets lost",
         seen.lost
     );
     println!(
         "memory: {:.0} MiB after a quarter of the time, {:.0} MiB at the end",
-        memory.early_kib / 1024.0,
-        memory.late_kib / 1024.0
+        memory.kib.early / 1024.0,
+        memory.kib.late / 1024.0
     );
     println!(
-        "open files: {} before, {} afterwards",
+        "media sockets: {:.0} after a quarter of the time, {:.0} at the end",
+        memory.sockets.early, memory.sockets.late
+    );
+    println!(
+        "open files beside them: {} before, {} afterwards",
         before.files, after.files
     );
     for ((name, was), (_, is)) in before.held.iter().zip(&after.held) {
         println!("{name}: {was} before, {is} afterwards");
     }
-    let good = failed == 0.0 && seen.lost == 0.0 && kept && flat;
+    let good = failed == 0.0 && seen.lost == 0.0 && kept && flat && sockets;
     println!(
         "{}",
         if good {
@@ -114,9 +122,11 @@ pub fn run(bench: &mut Bench, minutes: u32, concurrent: u32) -> Result<(Value, b
         "lost_packets": seen.lost,
         "gap_ms": percentiles(&seen.gap_ms),
         "digit_to_prompt_ms": percentiles(&seen.key_ms),
-        "rss_kib_at_a_quarter": round(memory.early_kib),
-        "rss_kib_at_the_end": round(memory.late_kib),
+        "rss_kib_at_a_quarter": round(memory.kib.early),
+        "rss_kib_at_the_end": round(memory.kib.late),
         "rss_flat": flat,
+        "media_sockets_at_a_quarter": memory.sockets.early,
+        "media_sockets_at_the_end": memory.sockets.late,
         "held_before": before.json(),
         "held_afterwards": after.json(),
         "nothing_left": kept,
@@ -161,16 +171,25 @@ fn warm_up(bench: &Bench, server: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// Resident memory under load, KiB, means of the minute or so around.
-struct Memory {
-    early_kib: f64,
-    late_kib: f64,
+/// Under load, after a quarter of the time and at its end.
+#[derive(Debug, Default)]
+struct Span {
+    early: f64,
+    late: f64,
 }
 
-impl Memory {
-    fn grown_kib(&self) -> f64 {
-        self.late_kib - self.early_kib
+impl Span {
+    fn grown(&self) -> f64 {
+        self.late - self.early
     }
+}
+
+/// What must not grow.
+struct Memory {
+    /// Resident memory, means of a twentieth of the time.
+    kib: Span,
+    /// UDP sockets on media ports.
+    sockets: Span,
 }
 
 /// Watches until the time is over; tells how it goes each minute.
@@ -183,12 +202,18 @@ fn watch(
     let began = Instant::now();
     let mut samples = Vec::new();
     let mut told = Duration::ZERO;
+    let mut sockets = Span::default();
     while began.elapsed() < length {
         std::thread::sleep(Duration::from_secs(1));
         let usage = Usage::read(server.pid)
             .ok_or_else(|| BenchError::Run("the server has ended".into()))?;
         #[allow(clippy::cast_precision_loss)]
-        samples.push(usage.rss_kib as f64);
+        {
+            samples.push(usage.rss_kib as f64);
+            if began.elapsed() >= length / 4 && sockets.early == 0.0 {
+                sockets.early = udp_sockets(MEDIA_PORTS) as f64;
+            }
+        }
         if began.elapsed() >= told + Duration::from_secs(60) {
             told += Duration::from_secs(60);
             let rows: Vec<_> = (generators.iter())
@@ -209,6 +234,10 @@ fn watch(
             ));
         }
     }
+    #[allow(clippy::cast_precision_loss)]
+    {
+        sockets.late = udp_sockets(MEDIA_PORTS) as f64;
+    }
     let part = (samples.len() / 20).max(1);
     let mean = |from: usize| {
         let part = &samples[from.min(samples.len() - part)..][..part];
@@ -217,8 +246,11 @@ fn watch(
         part.iter().fold(0.0, |sum, value| sum + value) / count
     };
     Ok(Memory {
-        early_kib: mean(samples.len() / 4),
-        late_kib: mean(samples.len()),
+        kib: Span {
+            early: mean(samples.len() / 4),
+            late: mean(samples.len()),
+        },
+        sockets,
     })
 }
 
@@ -226,6 +258,7 @@ fn watch(
 #[derive(Debug)]
 struct Rest {
     held: Vec<(&'static str, f64)>,
+    /// Open files that are no media sockets.
     files: usize,
 }
 
@@ -238,7 +271,7 @@ impl Rest {
         };
         Self {
             held: HELD.iter().filter_map(value).collect(),
-            files: open_files(server.pid),
+            files: open_files(server.pid).saturating_sub(udp_sockets(MEDIA_PORTS)),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use crate::machine::Machine;
 use crate::probe::Sizes;
 use crate::tones;
 use crate::usage::{Usage, core_percent};
+
+/// The ports of RTP and RTCP, below those that the kernel gives to anybody.
+pub const MEDIA_PORTS: RangeInclusive<u16> = 12_000..=29_999;
 
 /// How the server is set up for a run.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +72,9 @@ impl Subject {
         let setup = Setup {
             sip: format!("max-calls = {}\n", limits.calls),
             media: format!(
-                "ports = \"12000-29999\"\nthreads = {}\ncodecs = [\"PCMU\", \"PCMA\"]\n",
+                "ports = \"{}-{}\"\nthreads = {}\ncodecs = [\"PCMU\", \"PCMA\"]\n",
+                MEDIA_PORTS.start(),
+                MEDIA_PORTS.end(),
                 limits.media_threads
             ),
             recordings: format!("max-open = {}\n", limits.recordings),

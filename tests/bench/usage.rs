@@ -2,6 +2,7 @@
 //! kernel time stamps of datagrams are in.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Nanoseconds since 1970: the clock of `SO_TIMESTAMPNS`.
@@ -94,4 +95,18 @@ pub fn core_percent(pid: u32, over: Duration) -> f64 {
 /// Open files of a process.
 pub fn open_files(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// UDP sockets of this machine on ports of a range.
+pub fn udp_sockets(ports: RangeInclusive<u16>) -> usize {
+    let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
+    table
+        .lines()
+        .filter_map(|line| {
+            // "sl local_address rem_address ...": address and port, both hexadecimal.
+            let local = line.split_whitespace().nth(1)?;
+            u16::from_str_radix(local.split_once(':')?.1, 16).ok()
+        })
+        .filter(|port| ports.contains(port))
+        .count()
 }

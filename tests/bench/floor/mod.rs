@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Context, Result};
 use crate::probe::Sizes;
+use crate::subject::MEDIA_PORTS;
 use crate::tones::{FRAME, Tone};
 use io::Poll;
 
@@ -26,8 +27,8 @@ const SIP: u64 = u64::MAX;
 /// Packets of the second prompt.
 const SECOND_PROMPT: u32 = 200;
 /// Even ports for RTP, the next for RTCP.
-const FIRST_PORT: u16 = 12_000;
-const LAST_PORT: u16 = 29_998;
+const FIRST_PORT: u16 = *MEDIA_PORTS.start();
+const LAST_PORT: u16 = *MEDIA_PORTS.end() - 1;
 
 /// What is played to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
