@@ -25,6 +25,7 @@ mod secrets;
 mod state;
 mod sys;
 mod table;
+mod timing;
 mod trap;
 mod url;
 mod verbs;

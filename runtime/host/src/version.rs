@@ -1,6 +1,7 @@
 //! One version of a flow, ready to run.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
@@ -91,7 +92,10 @@ impl Version {
         store.set_hostcall_fuel(MOST_ARGUMENT_BYTES);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(State::tick);
-        let outcome = match self.pre.instantiate_async(&mut store).await {
+        let began = Instant::now();
+        let instance = self.pre.instantiate_async(&mut store).await;
+        self.shared.instantiations.add(began.elapsed());
+        let outcome = match instance {
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Outcome::NotStarted(format!(
                 "all {} flow instances are in use ({error}); raise the limit on calls",
                 self.shared.config.max_calls

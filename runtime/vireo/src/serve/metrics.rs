@@ -198,6 +198,16 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
             "Media streams that are open.",
             streams as u64,
         ),
+        gauge(
+            "vireo_media_sockets",
+            "RTP and RTCP sockets that are open, those that wait for a stream included.",
+            media.sockets as u64,
+        ),
+        gauge(
+            "vireo_media_idle_socket_pairs",
+            "Pairs of an RTP and an RTCP socket that wait for a stream.",
+            media.idle_pairs as u64,
+        ),
         Metric::counter(
             "vireo_media_packets_sent_total",
             "RTP packets sent.",
@@ -251,9 +261,28 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
     ]
 }
 
+fn instantiation(runtime: &Runtime) -> Metric {
+    let metric = Metric::of(
+        MetricKind::Gauge,
+        "vireo_flow_instantiate_seconds",
+        "What making a flow's instance took, at the most, in that share of all cases.",
+    );
+    [(0.5, "0.5"), (0.99, "0.99")]
+        .into_iter()
+        .fold(metric, |metric, (share, name)| {
+            match runtime.host().instantiation(share) {
+                Some(time) => {
+                    metric.sample(vec![("quantile", name.to_owned())], time.as_secs_f64())
+                }
+                None => metric,
+            }
+        })
+}
+
 fn flows(runtime: &Runtime) -> Vec<Metric> {
     let host = runtime.host().in_use();
     vec![
+        instantiation(runtime),
         gauge(
             "vireo_calls_active",
             "Calls in progress.",
