@@ -259,7 +259,7 @@ impl Arrival {
                 .collect(),
             started_at: open.received_ms,
         };
-        let actor = Actor::new(Parts {
+        let actor = Box::new(Actor::new(Parts {
             shared: Arc::clone(&shared),
             settings: Arc::clone(&settings),
             info,
@@ -273,7 +273,7 @@ impl Arrival {
             commands,
             journal,
             started,
-        });
+        }));
         let (actor, failure) =
             run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
         let closed = actor.close().await;
@@ -304,8 +304,8 @@ async fn run_flows(
     settings: &Settings,
     flow: String,
     version: Arc<Version>,
-    actor: Actor,
-) -> (Actor, Option<String>) {
+    actor: Box<Actor>,
+) -> (Box<Actor>, Option<String>) {
     let (mut actor, outcome) = run_flow(settings, &flow, &version, actor).await;
     let mut failure = None;
     if let (Outcome::NotStarted(why), false) = (&outcome, actor.is_up()) {
@@ -350,8 +350,8 @@ async fn run_flow(
     settings: &Settings,
     flow: &str,
     version: &Version,
-    actor: Actor,
-) -> (Actor, Outcome) {
+    actor: Box<Actor>,
+) -> (Box<Actor>, Outcome) {
     let flow = settings.flows.get(flow);
     let grants = flow
         .map(|flow| Arc::clone(&flow.grants))
@@ -368,7 +368,12 @@ async fn run_flow(
     (actor, outcome)
 }
 
-async fn run_fallback(shared: &Shared, settings: &Settings, next: &str, mut actor: Actor) -> Actor {
+async fn run_fallback(
+    shared: &Shared,
+    settings: &Settings,
+    next: &str,
+    mut actor: Box<Actor>,
+) -> Box<Actor> {
     let Some(version) = shared.versions.pick(next, rand::random()) else {
         tracing::error!(flow = next, "the fallback flow is not deployed");
         return actor;

@@ -101,7 +101,7 @@ impl Actor {
                     RecordSlot::Message => Layout::Mono,
                 };
                 self.recordings.opened(slot, id.clone());
-                let done = self.finished_sender.clone();
+                let done = self.finished.get_or_insert_with(Files::new).sender.clone();
                 let spec = TrackSpec {
                     id: id.clone(),
                     layout,

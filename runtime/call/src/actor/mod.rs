@@ -137,11 +137,32 @@ pub(crate) struct Actor {
     final_status: Option<u16>,
     ended: Option<Duration>,
     ending: Option<Ending>,
-    finished: mpsc::Receiver<Finished>,
-    finished_sender: mpsc::Sender<Finished>,
+    /// Recordings' files; made with the first recording.
+    finished: Option<Files>,
     recordings: Recordings,
     played: Played,
     stats: Option<Box<StreamStats>>,
+}
+
+/// Where the recorder reports files that are complete.
+struct Files {
+    sender: mpsc::Sender<Finished>,
+    receiver: mpsc::Receiver<Finished>,
+}
+
+impl Files {
+    fn new() -> Self {
+        // More than a call has recordings at a time.
+        let (sender, receiver) = mpsc::channel(8);
+        Self { sender, receiver }
+    }
+}
+
+async fn next_file(files: Option<&mut Files>) -> Option<Finished> {
+    match files {
+        Some(files) => files.receiver.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Does a queue of events still have some to come?
@@ -163,7 +184,6 @@ const APOLOGY: Duration = Duration::from_secs(60);
 
 impl Actor {
     pub fn new(parts: Parts) -> Self {
-        let (finished_sender, finished) = mpsc::channel(8);
         let offer = if parts.sdp_answer.is_some() {
             Offer::InInvite
         } else {
@@ -200,8 +220,7 @@ impl Actor {
             final_status: None,
             ended: None,
             ending: None,
-            finished,
-            finished_sender,
+            finished: None,
             recordings: Recordings::default(),
             played: Played::new(),
             stats: None,
@@ -401,7 +420,7 @@ impl Actor {
                 Some(event) => self.on_media(event),
                 None => self.media_gone(),
             },
-            Some(file) = self.finished.recv() => self.on_file(file),
+            Some(file) = next_file(self.finished.as_mut()) => self.on_file(file),
             Some(command) = self.commands.recv() => self.on_command(command),
             () = sleep_until(deadline) => self.on_time(),
             () = tokio::time::sleep_until(longest), if !over => self.on_max_call(),
@@ -479,7 +498,7 @@ impl Actor {
     }
 
     /// Waits for the last that the call has to tell: who ended it, the recordings, the statistics.
-    pub async fn close(mut self) -> Closed {
+    pub async fn close(mut self: Box<Self>) -> Closed {
         let settled = async {
             while self.leg_events == Events::Open
                 || self.stream_events == Events::Open
@@ -495,18 +514,19 @@ impl Actor {
             );
         }
         let now = self.now();
+        let actor = *self;
         Closed {
-            ended: self.ended.unwrap_or(now),
-            answered: self.answered,
-            wire_end: self.wire_end,
-            final_status: self.final_status,
-            ending: self.ending,
-            keys: self.machine.keys_pressed(),
-            files: self.recordings.into_files(),
-            stats: self.stats,
-            journal: self.journal,
-            started: self.started,
-            registration: self.registration,
+            ended: actor.ended.unwrap_or(now),
+            answered: actor.answered,
+            wire_end: actor.wire_end,
+            final_status: actor.final_status,
+            ending: actor.ending,
+            keys: actor.machine.keys_pressed(),
+            files: actor.recordings.into_files(),
+            stats: actor.stats,
+            journal: actor.journal,
+            started: actor.started,
+            registration: actor.registration,
         }
     }
 }
@@ -548,7 +568,8 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-impl Control for Actor {
+// In a box: it is moved from hand to hand, and each future that it goes through would hold room for it.
+impl Control for Box<Actor> {
     async fn perform(&mut self, request: Request) -> Answer {
         let asked = self.now();
         let answer = self.perform_live(&request).await;
