@@ -39,18 +39,18 @@ pub struct Outcome {
 /// Runs it.
 pub fn run(bench: &mut Bench, sizes: Sizes) -> Result<Outcome> {
     let quick = bench.options.quick;
-    // A look needs no more.
     let until = if quick {
         COST_AT
     } else {
         bench.options.max_concurrent
     };
-    let only = |steps: &[u32]| -> Vec<u32> {
+    let only = |steps: &[u32], most: u32| -> Vec<u32> {
         let steps = steps.iter().copied();
-        steps.filter(|step| *step <= until).collect()
+        steps.filter(|step| *step <= most).collect()
     };
-    let curve = only(&bench.options.steps);
-    let floor_curve = only(&bench.options.floor_steps);
+    let curve = only(&bench.options.steps, until);
+    let floor_most = if quick { COST_AT } else { u32::MAX };
+    let floor_curve = only(&bench.options.floor_steps, floor_most);
     bench.step("IVR-A: the server starts", 4);
     let server = Subject::server(&bench.machine, bench.limits())?;
     let idle = server.idle;
