@@ -22,9 +22,6 @@ use crate::time::Time;
 /// DSCP EF (RFC 3246) in the place of the TOS octet.
 const EXPEDITED: u32 = 46 << 2;
 
-/// Pairs that are tried when other programs hold their ports.
-const ATTEMPTS: usize = 1024;
-
 /// Datagrams that are thrown away when a pair is used again; more than a socket's buffer holds.
 const LEFTOVERS: usize = 4096;
 
@@ -227,7 +224,9 @@ impl Pool {
 
     fn bind(&self) -> Result<Pair, NoPair> {
         let mut share = self.quota.take().ok_or(NoPair::Exhausted)?;
-        for _ in 0..ATTEMPTS {
+        // Other programs may hold some of the ports; those go to the end of the queue.
+        let attempts = self.lock().fresh.len();
+        for _ in 0..attempts {
             let port = self.lock().fresh.pop_front().ok_or(NoPair::Exhausted)?;
             match self.bind_pair(port, share) {
                 Ok(pair) => return Ok(pair),
