@@ -269,8 +269,15 @@ impl Rest {
             let metric = metrics.iter().find(|(key, _)| key == name)?;
             Some((*name, metric.1))
         };
+        let mut held: Vec<_> = HELD.iter().filter_map(value).collect();
+        // Those that rest between calls are nobody's.
+        let sockets = value(&"vireo_media_sockets");
+        let resting = value(&"vireo_media_idle_socket_pairs");
+        if let (Some((_, sockets)), Some((_, pairs))) = (sockets, resting) {
+            held.push(("media sockets of calls", sockets - 2.0 * pairs));
+        }
         Self {
-            held: HELD.iter().filter_map(value).collect(),
+            held,
             files: open_files(server.pid).saturating_sub(udp_sockets(MEDIA_PORTS)),
         }
     }
