@@ -1,0 +1,132 @@
+// Every function of the contract.
+import {
+  ANY_KEY, beep, clock, debug, error, http, info, kv, recording, settings, silence, tone, warn,
+} from "../../../../sdk/js/vireo.js";
+
+export function everything(call) {
+  theCall(call);
+  prompts(call);
+  keys(call);
+  recordings(call);
+  services();
+  call.hangup();
+  call.reject("congested");
+}
+
+function theCall(call) {
+  const about = call.info;
+  info(`${about.callId} ${about.flow} ${about.version}`);
+  info(`${about.trunk} ${about.route} ${about.language}`);
+  info(`${about.caller} ${about.called}`);
+  info(about.callerName ?? "no name");
+  info(about.divertedBy.join(" "));
+  info(`${about.startedAt}`);
+  info(`[${call.parameter("empty") ?? "absent"}]`);
+  info(`[${call.parameter("absent") ?? "absent"}]`);
+  info(call.header("X-Colour").join(" "));
+  call.ring();
+  call.earlyMedia();
+  call.answer();
+  for (let i = 0; i < 5; i++) {
+    const { kind, key } = call.wait(1500);
+    info(kind === "digit" ? `key ${key}` : kind.replace("-", " "));
+  }
+}
+
+function prompts(call) {
+  const parts = [
+    "menu/welcome",
+    recording(call.startRecording()),
+    silence(300),
+    tone(440, 200),
+    tone(350, 1000, { and: 440, level: -20 }),
+    beep(),
+  ];
+  const key = call.play(parts, { language: "zh-CN", interruptKeys: ANY_KEY });
+  info(key === undefined ? "finished" : `interrupted by ${key}`);
+  call.play("goodbye");
+  call.startPlaying(["a", "b"]);
+  call.repeatPlaying("music");
+  call.stopPlaying();
+}
+
+function keys(call) {
+  show(
+    call.gather(["a", silence(20)], {
+      language: "de",
+      minDigits: 0,
+      maxDigits: 12,
+      terminators: "*#",
+      accept: ["1", "9xxx", "00."],
+      bargeIn: "deaf",
+      typeAhead: "flush",
+      firstDigitTimeout: 8000,
+      interDigitTimeout: 1500,
+      attempts: 2,
+      noInput: ["b", "c"],
+      noMatch: "d",
+    }),
+  );
+  show(call.gather([], { bargeIn: "off" }));
+  show(call.gather("menu", { accept: ["1", "9xxx"] }));
+  call.flushDigits();
+  call.sendDigits("12,#");
+}
+
+function show({ kind, digits, pressed }) {
+  if (kind === "digits") info(`digits [${digits}]`);
+  else info(kind === "no-input" ? "no input" : `no match [${pressed}]`);
+}
+
+function recordings(call) {
+  const message = call.record("speak", {
+    language: "fr",
+    beep: false,
+    maxDuration: 30_000,
+    silence: 0,
+    terminators: "0123456789*#",
+  });
+  info(`${message.id} ${message.duration} ${message.endedBy.replace("-", " ")}`);
+  call.record("again");
+  call.pauseRecording();
+  call.resumeRecording();
+  call.stopRecording();
+  call.discard(message);
+}
+
+function services() {
+  const value = kv.get("bytes");
+  info(`${value.length} bytes, the first ${value[0]}`);
+  info(kv.get("absent") === undefined ? "absent" : "there");
+  kv.set("bytes", Uint8Array.of(0, 255, 10));
+  kv.set("text", "grün");
+  kv.set("empty", "");
+  kv.delete("text");
+  info(`${kv.increment("count", -5)}`);
+  info(`${kv.compareAndSwap("k", undefined, "a")}`);
+  info(`${kv.compareAndSwap("k", "a", undefined)}`);
+  info(kv.keys("p/", 10).join(" "));
+
+  info(settings.get("colour") ?? "absent");
+  info(settings.get("absent") ?? "absent");
+  info(`${settings.secret("pin").length}`);
+  debug('ä "quoted"');
+  warn("电话");
+  error("");
+
+  info(`${clock.now()}`);
+  at(clock.local());
+  at(clock.local("Asia/Shanghai"));
+  info(`${clock.random() * 2 ** 64}`);
+
+  const response = http.post("http://api.example.com/x", '{"a":1}', {
+    headers: [["content-type", "application/json"], ["x-empty", ""]],
+    timeout: 2500,
+  });
+  info(`${response.status} ${response.header("server")} ${response.text()}`);
+  info(`${http.get("http://api.example.com/").status}`);
+}
+
+function at({ year, month, day, weekday, hour, minute, second, utcOffsetS }) {
+  info([year, month, day, weekday, hour, minute, second, utcOffsetS].join(" "));
+}
