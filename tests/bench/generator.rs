@@ -136,7 +136,7 @@ impl Generator {
 
     /// Waits until it ends by itself, and kills it when it does not within `limit`; returns the last
     /// row of its table, with the calls it was killed in as failed.
-    pub fn wait(mut self, limit: Duration) -> Result<Row> {
+    pub fn wait(&mut self, limit: Duration) -> Result<Row> {
         let deadline = Instant::now() + limit;
         while self.child.try_wait().context(|| "sipp".into())?.is_none() {
             if Instant::now() > deadline {
@@ -156,7 +156,7 @@ impl Generator {
     }
 
     /// Lets it begin no more calls and end those it has; then as [`Generator::wait`].
-    pub fn finish(self, limit: Duration) -> Result<Row> {
+    pub fn finish(&mut self, limit: Duration) -> Result<Row> {
         if let Ok(pid) = i32::try_from(self.child.id()) {
             // SAFETY: a signal to a child that has not been waited for, so its pid is its own.
             unsafe { libc::kill(pid, libc::SIGUSR1) };

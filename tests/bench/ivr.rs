@@ -217,7 +217,7 @@ pub fn ramp(
         rate: 0.1,
         calls: None,
     };
-    let generator = Generator::start(&bench.machine, subject.udp, &load)?;
+    let mut generator = Generator::start(&bench.machine, subject.udp, &load)?;
     let probes = Probes::start(&bench.machine, subject.udp, &IVR_A, 0, 1.0)?;
     let last = curve.last().copied().unwrap_or(0);
     let search = (1..).map(|step| last + step * SEARCH_STEP);

@@ -32,7 +32,7 @@ pub fn run(bench: &mut Bench) -> Result<Value> {
         rate: f64::from(concurrent - PROBES) / LENGTH_S,
         calls: None,
     };
-    let generator = Generator::start(&bench.machine, server.udp, &load)?;
+    let mut generator = Generator::start(&bench.machine, server.udp, &load)?;
     let probes_rate = f64::from(PROBES) / LENGTH_S;
     let probes = Probes::start(&bench.machine, server.udp, &IVR_B, PROBES, probes_rate)?;
     std::thread::sleep(Duration::from_secs(23));

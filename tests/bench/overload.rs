@@ -44,7 +44,7 @@ pub fn run(bench: &mut Bench) -> Result<Value> {
         rate,
         calls: Some((rate * seconds as f64) as u32),
     };
-    let generator = Generator::start(&bench.machine, server.udp, &load)?;
+    let mut generator = Generator::start(&bench.machine, server.udp, &load)?;
     let mut most = 0.0_f64;
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < deadline {

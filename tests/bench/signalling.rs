@@ -103,7 +103,7 @@ fn steady(bench: &mut Bench, subject: &Subject, rate: f64, who: &str) -> Result<
     let seconds = bench.seconds(10, 5);
     let text = format!("signalling: {who}, {rate:.0} calls/s");
     bench.step(&text, seconds + 5);
-    let generator = Generator::start(&bench.machine, subject.udp, &load(rate, None))?;
+    let mut generator = Generator::start(&bench.machine, subject.udp, &load(rate, None))?;
     let probes = Probes::start(&bench.machine, subject.udp, &SIGNALLING, 20, 10.0)?;
     std::thread::sleep(Duration::from_millis(2_500));
     let length = Duration::from_secs(seconds);
@@ -169,7 +169,7 @@ fn attempt(bench: &mut Bench, server: &Subject, rate: f64) -> Result<Verdict> {
             clippy::cast_precision_loss
         )]
         let calls = (rate * seconds as f64) as u32;
-        let generator = Generator::start(&bench.machine, server.udp, &load(rate, Some(calls)))?;
+        let mut generator = Generator::start(&bench.machine, server.udp, &load(rate, Some(calls)))?;
         std::thread::sleep(Duration::from_millis(1_500));
         let before = generator.usage();
         std::thread::sleep(Duration::from_secs(seconds - 2));

@@ -55,7 +55,7 @@ pub fn run(bench: &mut Bench, minutes: u32, concurrent: u32) -> Result<(Value, b
         &format!("soak: {concurrent} calls at the same time for {minutes} min"),
         length.as_secs() + 30,
     );
-    let generators = loads(concurrent)
+    let mut generators = loads(concurrent)
         .iter()
         .map(|load| Generator::start(&bench.machine, server.udp, load))
         .collect::<Result<Vec<_>>>()?;
@@ -64,7 +64,7 @@ pub fn run(bench: &mut Bench, minutes: u32, concurrent: u32) -> Result<(Value, b
     let memory = watch(bench, &server, &generators, length)?;
     let mut failed = 0.0;
     let (mut calls, mut retransmissions) = (0.0, 0.0);
-    for generator in generators {
+    for generator in &mut generators {
         let last = generator.finish(Duration::from_secs(40))?;
         failed += last.failed;
         calls += last.created;
@@ -160,10 +160,12 @@ fn warm_up(bench: &Bench, server: &Subject) -> Result<()> {
             Generator::start(&bench.machine, server.udp, &Load { calls, ..load })
         })
         .collect::<Result<Vec<_>>>()?;
-    for generator in running {
+    for mut generator in running {
         let last = generator.wait(Duration::from_secs(60))?;
         if last.failed > 0.0 {
-            return Err(BenchError::Run("the first calls failed already".into()));
+            let errors = generator.errors();
+            let text = format!("the first calls failed already: {last:?} {errors}");
+            return Err(BenchError::Run(text));
         }
     }
     // Their transactions end.
@@ -211,7 +213,7 @@ fn watch(
         {
             samples.push(usage.rss_kib as f64);
             if began.elapsed() >= length / 4 && sockets.early == 0.0 {
-                sockets.early = udp_sockets(MEDIA_PORTS) as f64;
+                sockets.early = udp_sockets(server.pid, MEDIA_PORTS) as f64;
             }
         }
         if began.elapsed() >= told + Duration::from_secs(60) {
@@ -236,7 +238,7 @@ fn watch(
     }
     #[allow(clippy::cast_precision_loss)]
     {
-        sockets.late = udp_sockets(MEDIA_PORTS) as f64;
+        sockets.late = udp_sockets(server.pid, MEDIA_PORTS) as f64;
     }
     let part = (samples.len() / 20).max(1);
     let mean = |from: usize| {
@@ -278,7 +280,7 @@ impl Rest {
         }
         Self {
             held,
-            files: open_files(server.pid).saturating_sub(udp_sockets(MEDIA_PORTS)),
+            files: open_files(server.pid).saturating_sub(udp_sockets(server.pid, MEDIA_PORTS)),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the kernel says of a process: CPU time, memory, open files. And the time of day, which
 //! kernel time stamps of datagrams are in.
 
+use std::collections::HashSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -97,16 +98,27 @@ pub fn open_files(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
-/// UDP sockets of this machine on ports of a range.
-pub fn udp_sockets(ports: RangeInclusive<u16>) -> usize {
+/// UDP sockets of a process on ports of a range.
+pub fn udp_sockets(pid: u32, ports: RangeInclusive<u16>) -> usize {
+    let own: HashSet<String> = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            let target = fs::read_link(entry.ok()?.path()).ok()?;
+            let inode = target.to_str()?.strip_prefix("socket:[")?;
+            Some(inode.trim_end_matches(']').to_owned())
+        })
+        .collect();
     let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
     table
         .lines()
-        .filter_map(|line| {
-            // "sl local_address rem_address ...": address and port, both hexadecimal.
-            let local = line.split_whitespace().nth(1)?;
-            u16::from_str_radix(local.split_once(':')?.1, 16).ok()
+        .filter(|line| {
+            // "sl local_address rem_address ...": address and port, hexadecimal; the inode is tenth.
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            let port = (cells.get(1))
+                .and_then(|local| u16::from_str_radix(local.split_once(':')?.1, 16).ok());
+            port.is_some_and(|port| ports.contains(&port))
+                && cells.get(9).is_some_and(|inode| own.contains(*inode))
         })
-        .filter(|port| ports.contains(port))
         .count()
 }
