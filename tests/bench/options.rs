@@ -45,7 +45,7 @@ pub enum Command {
     /// Half of the load for a long time; then nothing may be left.
     Soak {
         /// Minutes of load.
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
         minutes: u32,
         /// Calls at the same time: half of what the machine carries.
         #[arg(long, default_value_t = 2000)]
