@@ -234,6 +234,8 @@ pub struct Machine {
     keys_pressed: u32,
     events: VecDeque<Event>,
     swallow: Option<(String, Duration)>,
+    /// The key that ended a message and is still down: its release is nobody's answer.
+    spent: Option<char>,
     last_id: u64,
     background: Option<u64>,
     recording: CallRecording,
@@ -265,6 +267,7 @@ impl Machine {
             keys_pressed: 0,
             events: VecDeque::new(),
             swallow: None,
+            spent: None,
             last_id: 0,
             background: None,
             recording: CallRecording::Off,

@@ -318,6 +318,41 @@ fn a_message_ends_by_its_terminator() {
 }
 
 #[test]
+fn the_key_that_ends_a_message_is_no_answer_to_the_next_question() {
+    let mut machine = up();
+    machine.begin(record(), at(0));
+    machine.play_finished(1, 1_000, Heard::Finished, at(1_000));
+    machine.key_down('#', at(3_000));
+    let finished = |machine: &mut Machine, name: &str| {
+        let id = format!("c-message-{name}");
+        machine.record_finished(RecordSlot::Message, id, 1_940, RecordEnd::Stopped);
+        assert!(matches!(machine.take_answer(), Some(Ok(Reply::Message(_)))));
+    };
+    // The file is complete before the key comes up.
+    finished(&mut machine, "1");
+    machine.begin(gather(), at(3_010));
+    machine.key('#', 100, "rfc4733", at(3_100));
+    assert_eq!(machine.keys_pressed(), 1);
+    press(&mut machine, '7', at(4_000));
+    press(&mut machine, '#', at(5_000));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Gather(GatherResult::Digits("7".into()))))
+    );
+    // A release that never came does not cost the next press.
+    machine.begin(record(), at(6_000));
+    machine.play_finished(3, 1_000, Heard::Finished, at(7_000));
+    machine.key_down('#', at(8_000));
+    finished(&mut machine, "2");
+    machine.begin(Verb::Wait { timeout: at(9_000) }, at(8_010));
+    press(&mut machine, '#', at(12_000));
+    assert_eq!(
+        machine.take_answer(),
+        Some(Ok(Reply::Event(Event::Digit('#'))))
+    );
+}
+
+#[test]
 fn a_message_survives_the_hang_up() {
     let mut machine = up();
     machine.begin(record(), at(0));

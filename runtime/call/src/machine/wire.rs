@@ -84,6 +84,8 @@ impl Machine {
 
     /// A key went down.
     pub fn key_down(&mut self, key: char, now: Duration) {
+        // A press that begins now is a new one, whatever became of the last release.
+        self.spent.take_if(|spent| *spent == key);
         if self.is_swallowed(key, now) {
             return;
         }
@@ -106,6 +108,7 @@ impl Machine {
             Some(Doing::Recording(recording)) => {
                 if let Some(action) = recording.key_down(key) {
                     self.actions.push_back(action);
+                    self.spent = Some(key);
                 }
             }
             _ => {}
@@ -127,6 +130,9 @@ impl Machine {
             return;
         }
         self.swallow = None;
+        if self.spent.take_if(|spent| *spent == key).is_some() {
+            return;
+        }
         match &mut self.doing {
             Some(Doing::Playing {
                 interrupt_keys,
@@ -150,8 +156,8 @@ impl Machine {
                 }
             }
             Some(Doing::Recording(recording)) => {
-                // A key that ended the recording when it went down is spent; others are ignored
-                // here, so that they are not taken for an answer to the next question.
+                // Other keys are ignored here, so that they are not taken for an answer to the
+                // next question.
                 if let Some(action) = recording.key_down(key) {
                     self.actions.push_back(action);
                 }
