@@ -36,6 +36,8 @@ test: setup prompts flows check build
 	@for crate in $(FLOW_CRATES); do \
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
 	done
+	$(call STEP,Scripts of the flows)
+	@$(VIREO) test examples tests/flows
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::cli::{CallArgs, CheckArgs, CliError, DemoArgs, Engine, Global, Output, ServeArgs};
+use crate::cli::{
+    CallArgs, CheckArgs, CliError, DemoArgs, Engine, Global, Output, ServeArgs, TestArgs, TryArgs,
+};
 use crate::explain::{Code, Coded};
-use crate::{call, check, demo, serve};
+use crate::{call, check, demo, flowtest, serve};
 
 /// This program with everything in it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,5 +53,13 @@ impl Engine for Complete {
 
     fn check(&self, args: &CheckArgs, global: &Global, output: &Output) -> Result<(), CliError> {
         check::run(args, global, output)
+    }
+
+    fn test(&self, args: &TestArgs, global: &Global, output: &Output) -> Result<(), CliError> {
+        flowtest::run(args, global, output)
+    }
+
+    fn attempt(&self, args: &TryArgs, global: &Global, output: &Output) -> Result<(), CliError> {
+        flowtest::attempt(args, global, output)
     }
 }

@@ -12,6 +12,7 @@ pub mod config;
 mod demo;
 pub mod engine;
 pub mod explain;
+mod flowtest;
 pub mod logging;
 pub mod moment;
 pub mod serve;

@@ -477,6 +477,10 @@ fn shown_caller(caller: &Value) -> &str {
 }
 
 /// "486 Busy Here"
+pub(crate) fn status(status: u16) -> String {
+    response(&status.into())
+}
+
 fn response(status: &Value) -> String {
     format!("{status} {}", phrase(status)).trim_end().to_owned()
 }

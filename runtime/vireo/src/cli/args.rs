@@ -14,7 +14,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  it was refused, or it failed
-  2  the command line is not understood
+  2  the command line, or a test script, is not understood
   3  the configuration has errors
   4  no server answers
   5  no token, or not the server's
@@ -72,6 +72,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Says what a component imports and needs, and what is wrong with it.
     Check(CheckArgs),
+    /// Tests flows without a telephone: scripts say what the caller does and what must happen, and
+    /// a call of two minutes takes milliseconds.
+    Test(TestArgs),
+    /// Calls a flow from the keyboard: prompts appear as text, the keys of the keyboard are those of
+    /// the telephone.
+    Try(TryArgs),
     /// Deploys flows and shows what serves.
     #[command(subcommand)]
     Flow(FlowCommand),
@@ -227,6 +233,85 @@ pub struct CheckArgs {
     /// Also checks it against the grants of this flow of the configuration.
     #[arg(long, value_name = "NAME", requires = "config")]
     pub flow: Option<String>,
+}
+
+/// Arguments of `vireo test`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TestArgs {
+    /// Scripts, or directories in which every *.test.toml is one.
+    #[arg(value_name = "FILE", required_unless_present = "schema")]
+    pub paths: Vec<PathBuf>,
+    /// The component of the scripts whose `flow` is NAME, instead of the one that they name.
+    #[arg(long = "flow", value_name = "NAME=FILE", value_parser = named_file)]
+    pub flows: Vec<(String, PathBuf)>,
+    /// The prompts directory of scripts that name none.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub prompts: Option<PathBuf>,
+    /// Only cases in whose file and name this text occurs.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Also writes the results as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Says what of each flow no case has reached.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Shows every call, not only those that failed.
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Calls at the same time; as many as there are cores when absent.
+    #[arg(long, short, value_name = "COUNT")]
+    pub jobs: Option<usize>,
+    /// Prints the JSON Schema of the scripts, for editors.
+    #[arg(long)]
+    pub schema: bool,
+}
+
+/// Arguments of `vireo try`.
+#[derive(Clone, Debug, Args)]
+pub struct TryArgs {
+    /// The component.
+    pub component: PathBuf,
+    /// The flow's name; with `--config`, the one whose grants, settings and limits it has.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+    /// The prompts directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub prompts: Option<PathBuf>,
+    /// What the prompts say: a table as examples/prompts.tsv.
+    #[arg(long, value_name = "FILE")]
+    pub texts: Option<PathBuf>,
+    /// The calling number.
+    #[arg(long, value_name = "NUMBER")]
+    pub caller: Option<String>,
+    /// The called number.
+    #[arg(long, value_name = "NUMBER")]
+    pub called: Option<String>,
+    /// The prompt language.
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// A parameter of the route.
+    #[arg(long = "parameter", value_name = "KEY=VALUE", value_parser = pair)]
+    pub parameters: Vec<(String, String)>,
+    /// A setting of the flow.
+    #[arg(long = "setting", value_name = "KEY=VALUE", value_parser = pair)]
+    pub settings: Vec<(String, String)>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok((name.to_owned(), file.into()))
+        }
+        _ => Err("write NAME=FILE, as demo=target/flows/demo-ivr.wasm".to_owned()),
+    }
 }
 
 /// `vireo flow ...`
@@ -409,6 +494,10 @@ mod tests {
             "call sip:96122@127.0.0.1:5070;transport=tcp listen press:1 expect-hangup --longest 2.5 --codecs PCMU,PCMA",
             "demo --config examples/demo.toml",
             "check flow.wasm",
+            "test examples --filter menu --junit junit.xml --coverage -v -j 2",
+            "test a.test.toml --flow demo=a.wasm --prompts prompts",
+            "test --schema",
+            "try a.wasm --flow demo --prompts p --texts p.tsv --caller 1 --called 2 --language en --parameter a=b --setting c=d",
             "flow deploy demo a.wasm --note why",
             "flow deploy demo a.wasm --config examples/demo.toml",
             "flow list --json",
@@ -479,6 +568,8 @@ mod tests {
             "route test",
             "drain maybe",
             "stauts",
+            "test",
+            "test a.test.toml --flow demo",
         ] {
             let words = std::iter::once("vireo").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "vireo {line}");

@@ -11,13 +11,15 @@ use crate::config::{ConfigError, SecretError};
 use crate::explain::{Code, Coded, UnknownCode};
 use crate::logging::LogError;
 
-/// The exit codes, as `vireo --help` lists them. 2 is clap's: the command line is not understood.
+/// The exit codes, as `vireo --help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Done.
     Done = 0,
     /// It was refused, or it failed.
     Failed = 1,
+    /// A test script is not understood; also clap's own code for the command line.
+    Misunderstood = 2,
     /// The configuration has errors.
     Configuration = 3,
     /// No server answers.
@@ -71,6 +73,25 @@ impl CliError {
     #[must_use]
     pub fn details(mut self, details: Vec<String>) -> Self {
         self.details = details;
+        self
+    }
+
+    /// The same with another exit code.
+    #[must_use]
+    pub fn exits(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(mut self, other: CliError) -> Self {
+        if let (Some(own), Some(others)) = (&mut self.whole, &other.whole) {
+            own.push_str("\n\n");
+            own.push_str(others);
+        }
+        self.message = format!("{}; {}", self.message, other.message);
+        self.details.extend(other.details);
         self
     }
 

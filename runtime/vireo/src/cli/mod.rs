@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Commands that talk to a running server go through its admin API; `serve`, `call`, `demo` and
-//! `check` need the runtime itself and reach it through [`Engine`].
+//! Commands that talk to a running server go through its admin API; `serve`, `call`, `demo`,
+//! `check`, `test` and `try` need the runtime itself and reach it through [`Engine`].
 
 mod args;
 mod calls;
@@ -22,7 +22,7 @@ use clap::Parser;
 pub use args::{
     CallArgs, CallTarget, CallsCommand, CdrCommand, CdrFilter, CheckArgs, Cli, Command,
     ConfigCommand, DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest,
-    ServeArgs, Switch,
+    ServeArgs, Switch, TestArgs, TryArgs,
 };
 pub use client::{Client, ClientError};
 pub use error::{CliError, Exit};
@@ -56,6 +56,18 @@ pub trait Engine {
     /// # Errors
     /// It cannot run.
     fn check(&self, args: &CheckArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+
+    /// Tests flows in virtual time.
+    ///
+    /// # Errors
+    /// A test did not pass, or a script is not understood.
+    fn test(&self, args: &TestArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+
+    /// Calls a flow from the keyboard.
+    ///
+    /// # Errors
+    /// It cannot run, or it failed.
+    fn attempt(&self, args: &TryArgs, global: &Global, output: &Output) -> Result<(), CliError>;
 }
 
 /// Runs the command line of this process.
@@ -89,6 +101,8 @@ pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliErr
         Command::Call(args) => engine.call(args, global, output),
         Command::Demo(args) => engine.demo(args, global, output),
         Command::Check(args) => engine.check(args, global, output),
+        Command::Test(args) => engine.test(args, global, output),
+        Command::Try(args) => engine.attempt(args, global, output),
         Command::Config(command) => config::run(command, global, output),
         Command::Explain { code } => explain::run(code.as_deref(), output),
         Command::Openapi => {

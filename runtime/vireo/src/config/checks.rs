@@ -271,7 +271,7 @@ fn suggestion(near: Option<&str>, otherwise: &str) -> String {
 
 /// The place of the value at `path`, or of the nearest table above it that is there: defaults
 /// have no place of their own.
-fn locate(document: &Spanned<DeTable<'_>>, path: &[&str]) -> Range<usize> {
+pub(crate) fn locate(document: &Spanned<DeTable<'_>>, path: &[&str]) -> Range<usize> {
     let Some((first, rest)) = path.split_first() else {
         return document.span();
     };

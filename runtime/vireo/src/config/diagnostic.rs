@@ -53,7 +53,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn new(file: &Path, text: &str, mut diagnostics: Vec<Diagnostic>) -> Self {
+    pub(crate) fn new(file: &Path, text: &str, mut diagnostics: Vec<Diagnostic>) -> Self {
         diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
         ConfigError {
             file: file.to_owned(),
@@ -115,15 +115,15 @@ pub struct Located<'a> {
 }
 
 /// A place in a text.
-struct Place<'a> {
-    line: usize,
+pub(crate) struct Place<'a> {
+    pub line: usize,
     column: usize,
     text: &'a str,
     start: usize,
 }
 
 impl<'a> Place<'a> {
-    fn find(text: &'a str, offset: usize) -> Place<'a> {
+    pub fn find(text: &'a str, offset: usize) -> Place<'a> {
         let mut offset = offset.min(text.len());
         while !text.is_char_boundary(offset) {
             offset -= 1;

@@ -15,9 +15,12 @@ mod validate;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
+pub(crate) use checks::locate;
+pub(crate) use diagnostic::Place;
 pub use diagnostic::{ConfigError, Diagnostic, Located};
 pub use reference::reference;
 pub use routing::{CalendarConfig, NumberConfig, RouteConfig};
@@ -173,6 +176,25 @@ fn structure<'t>(
     file: &Path,
     text: &'t str,
 ) -> Result<(Config, toml::Spanned<DeTable<'t>>), ConfigError> {
+    let (mut config, document) = parse_toml::<Config>(schema(), text::check, file, text)?;
+    config.resolve(file.parent().unwrap_or(Path::new("")));
+    Ok((config, document))
+}
+
+/// Checks a text against the syntax that a schema calls by a name; none when it knows no such name.
+pub(crate) type Formats = fn(&str, &str) -> Option<Result<(), String>>;
+
+/// Reads a TOML text of any kind: its schema says which keys and values are right, and `formats`
+/// the syntax of its texts.
+///
+/// # Errors
+/// All syntax errors; without those, all wrong keys and values.
+pub(crate) fn parse_toml<'t, T: DeserializeOwned>(
+    schema: &Value,
+    formats: Formats,
+    file: &Path,
+    text: &'t str,
+) -> Result<(T, toml::Spanned<DeTable<'t>>), ConfigError> {
     let fail = |diagnostics| Err(ConfigError::new(file, text, diagnostics));
     let (document, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -183,15 +205,12 @@ fn structure<'t>(
                 .collect(),
         );
     }
-    let wrong = validate::validate(schema(), &document);
+    let wrong = validate::validate(schema, formats, &document);
     if !wrong.is_empty() {
         return fail(wrong);
     }
-    match toml::from_str::<Config>(text) {
-        Ok(mut config) => {
-            config.resolve(file.parent().unwrap_or(Path::new("")));
-            Ok((config, document))
-        }
+    match toml::from_str::<T>(text) {
+        Ok(value) => Ok((value, document)),
         Err(error) => fail(vec![from_toml(Code::ConfigValue, &error)]),
     }
 }

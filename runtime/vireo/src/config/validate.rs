@@ -7,14 +7,19 @@ use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::Formats;
 use super::diagnostic::Diagnostic;
-use super::text;
 use crate::explain::Code;
 
 /// Everything in `document` that the schema does not allow.
-pub(super) fn validate(schema: &Value, document: &Spanned<DeTable<'_>>) -> Vec<Diagnostic> {
+pub(super) fn validate(
+    schema: &Value,
+    formats: Formats,
+    document: &Spanned<DeTable<'_>>,
+) -> Vec<Diagnostic> {
     let mut walk = Walk {
         root: schema,
+        formats,
         path: Vec::new(),
         found: Vec::new(),
     };
@@ -24,6 +29,7 @@ pub(super) fn validate(schema: &Value, document: &Spanned<DeTable<'_>>) -> Vec<D
 
 struct Walk<'s> {
     root: &'s Value,
+    formats: Formats,
     path: Vec<String>,
     found: Vec<Diagnostic>,
 }
@@ -92,6 +98,7 @@ impl<'s> Walk<'s> {
         for alternative in alternatives {
             let mut walk = Walk {
                 root: self.root,
+                formats: self.formats,
                 path: self.path.clone(),
                 found: Vec::new(),
             };
@@ -211,7 +218,7 @@ impl<'s> Walk<'s> {
             span.clone(),
         );
         let format = schema["format"].as_str().unwrap_or_default();
-        if let Some(Err(error)) = text::check(format, given) {
+        if let Some(Err(error)) = (self.formats)(format, given) {
             let message = format!("{} is not understood", self.name());
             self.report(Code::ConfigValue, span, message, Some(error));
         }
@@ -306,7 +313,11 @@ impl<'s> Walk<'s> {
             [] => "the file".to_owned(),
             [list, index, rest @ ..] if index.parse::<usize>().is_ok() => {
                 let number = index.parse::<usize>().unwrap_or_default() + 1;
-                let inner: String = rest.iter().map(|part| format!(" {part}")).collect();
+                let inner = rest.iter().map(|part| match part.parse::<usize>() {
+                    Ok(index) => format!(" number {}", index + 1),
+                    Err(_) => format!(" {part}"),
+                });
+                let inner: String = inner.collect();
                 format!("[[{list}]] number {number}{inner}")
             }
             path => format!("[{}]", path.join(".")),
@@ -327,6 +338,7 @@ impl<'s> Walk<'s> {
             [section @ .., key] => {
                 let outer = Walk {
                     root: self.root,
+                    formats: self.formats,
                     path: section.to_vec(),
                     found: Vec::new(),
                 };

@@ -121,6 +121,8 @@ codes! {
     CallFailed = "VR0160",
     /// `vireo demo` heard something other than what the flow was meant to say.
     DemoFailed = "VR0161",
+    /// Flow tests did not pass.
+    TestsFailed = "VR0170",
 }
 
 impl Code {

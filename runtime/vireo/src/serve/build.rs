@@ -145,23 +145,30 @@ pub(crate) fn grants(name: &str, flow: &config::Flow) -> Grants {
     }
 }
 
+/// What a run of a flow may use, and how long a call of it may last.
+pub(crate) fn flow_limits(config: &Config, flow: &config::Flow) -> (Limits, Duration) {
+    let limits = flow.limits.over(&config.limits);
+    let run = Limits {
+        memory_bytes: (limits.memory_mib as usize) << 20,
+        cpu_ms_between_calls: limits.cpu_ms,
+        host_calls: limits.host_calls.into(),
+        log_bytes: limits.log_bytes.into(),
+        ..Limits::default()
+    };
+    (run, Duration::from_secs(limits.call_duration_s.into()))
+}
+
 fn flow_settings(
     config: &Config,
     name: &str,
     flow: &config::Flow,
 ) -> Result<FlowSettings, ServeError> {
-    let limits = flow.limits.over(&config.limits);
+    let (limits, longest) = flow_limits(config, flow);
     let secrets = flow.read_secrets().map_err(ServeError::Secrets)?;
     Ok(FlowSettings {
         grants: Arc::new(grants(name, flow)),
-        limits: Limits {
-            memory_bytes: (limits.memory_mib as usize) << 20,
-            cpu_ms_between_calls: limits.cpu_ms,
-            host_calls: limits.host_calls.into(),
-            log_bytes: limits.log_bytes.into(),
-            ..Limits::default()
-        },
-        longest: Duration::from_secs(limits.call_duration_s.into()),
+        limits,
+        longest,
         settings: flow
             .settings
             .iter()

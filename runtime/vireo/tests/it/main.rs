@@ -7,3 +7,4 @@
 mod api;
 mod cli;
 mod fake;
+mod flowtest;

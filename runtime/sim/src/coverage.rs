@@ -1,0 +1,145 @@
+//! What of a flow its tests have reached, as far as calls show it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vireo_host::contract::{GatherOptions, GatherResult, Part};
+use vireo_host::{Inspection, Reply, Request};
+
+use crate::log::{Happened, HeardKind, Record};
+
+/// What of a flow calls have reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Prompts that were heard.
+    pub prompts: BTreeSet<String>,
+    /// Functions of the contract that were called, as `media.play`.
+    pub functions: BTreeSet<String>,
+    /// What came of each gather, by its prompt.
+    pub gathers: BTreeMap<String, Gathered>,
+}
+
+/// What came of one gather of the flow, in all calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gathered {
+    /// Entries that it accepts; empty: any.
+    pub accepts: BTreeSet<String>,
+    /// Those of them that were entered.
+    pub entered: BTreeSet<String>,
+    /// How often something was entered, nothing was, or something that is not accepted.
+    pub results: [usize; 3],
+}
+
+impl Gathered {
+    /// What never came of it: entries, "no input", "no match". Any entry counts where all are
+    /// accepted.
+    #[must_use]
+    pub fn never(&self) -> Vec<String> {
+        let [digits, no_input, no_match] = self.results;
+        let mut never: Vec<String> = self.accepts.difference(&self.entered).cloned().collect();
+        for (count, name) in [(no_input, "no input"), (no_match, "no match")] {
+            if count == 0 {
+                never.push(name.to_owned());
+            }
+        }
+        if self.accepts.is_empty() && digits == 0 {
+            never.insert(0, "an entry".to_owned());
+        }
+        never
+    }
+}
+
+impl Coverage {
+    /// Adds a call.
+    pub fn add(&mut self, log: &[Record]) {
+        for record in log {
+            match &record.what {
+                Happened::Starts { parts, .. } => {
+                    let files = parts.iter().filter(|part| part.kind == HeardKind::File);
+                    self.prompts.extend(files.map(|part| part.text.clone()));
+                }
+                Happened::Verb {
+                    request, answer, ..
+                } => {
+                    if !self.functions.contains(request.verb()) {
+                        self.functions.insert(request.verb().to_owned());
+                    }
+                    if let (Request::Gather(options), Ok(Reply::Gather(result))) =
+                        (&**request, &**answer)
+                    {
+                        self.gathered(options, result);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn gathered(&mut self, options: &GatherOptions, result: &GatherResult) {
+        let names = options.prompt.iter().filter_map(|part| match part {
+            Part::File(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let prompt = names.collect::<Vec<_>>().join(", ");
+        let gathered = self.gathers.entry(prompt).or_default();
+        gathered.accepts.extend(options.accept.iter().cloned());
+        match result {
+            GatherResult::Digits(digits) => {
+                gathered.results[0] += 1;
+                gathered.entered.insert(digits.clone());
+            }
+            GatherResult::NoInput => gathered.results[1] += 1,
+            GatherResult::NoMatch(_) => gathered.results[2] += 1,
+        }
+    }
+
+    /// Adds what other calls have reached.
+    pub fn merge(&mut self, other: Coverage) {
+        self.prompts.extend(other.prompts);
+        self.functions.extend(other.functions);
+        for (prompt, gathered) in other.gathers {
+            let own = self.gathers.entry(prompt).or_default();
+            own.accepts.extend(gathered.accepts);
+            own.entered.extend(gathered.entered);
+            for (own, other) in own.results.iter_mut().zip(gathered.results) {
+                *own += other;
+            }
+        }
+    }
+
+    /// Functions that the component imports and that were never called.
+    #[must_use]
+    pub fn functions_left(&self, inspection: &Inspection) -> Vec<String> {
+        let all = inspection.imports.iter().flat_map(|import| {
+            let interface = import.interface.rsplit('/').next().unwrap_or_default();
+            let interface = interface.split('@').next().unwrap_or_default();
+            let functions = import.functions.iter();
+            functions.map(move |function| format!("{interface}.{function}"))
+        });
+        all.filter(|name| !self.functions.contains(name)).collect()
+    }
+
+    /// Prompts that were never heard: those of `existing` whose names stand in the component.
+    #[must_use]
+    pub fn prompts_left<'p>(&self, existing: &'p [String], wasm: &[u8]) -> Vec<&'p str> {
+        let text = String::from_utf8_lossy(wasm);
+        // Names of functions stand in a component too: "main_menu" does not mean "menu".
+        let count = |name: &str| {
+            let all = text.match_indices(name).filter(|(at, _)| {
+                let before = text[..*at].chars().next_back();
+                let after = text[at + name.len()..].chars().next();
+                !matches!(before, Some('_' | ':')) && after != Some('_')
+            });
+            all.count()
+        };
+        let left = existing.iter().filter(|name| {
+            !self.prompts.contains(*name) && {
+                // Nor does "demo/menu".
+                let longer = (existing.iter())
+                    .filter(|other| other.len() > name.len() && other.contains(name.as_str()));
+                let hidden: usize = longer.map(|other| count(other)).sum();
+                count(name) > hidden
+            }
+        });
+        left.map(String::as_str).collect()
+    }
+}
