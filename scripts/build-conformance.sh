@@ -21,7 +21,7 @@ inputs() {
     local directory=$1
     [ "$1" != cpp ] || directory=c
     {
-        find "$ROOT/sdk/$directory" "$ROOT/sdk/wit" "$FLOWS/$directory" -type f ! -path '*/target/*' ! -path '*/build/*' |
+        find "$ROOT/sdk/$directory" "$ROOT/sdk/wit" "$FLOWS/$directory" -type f ! -path '*/target/*' ! -path '*/__pycache__/*' |
             LC_ALL=C sort | xargs sha256sum
         sha256sum "$LANGUAGES" "$0"
         case $1 in c | cpp | go) sha256sum "$ROOT"/runtime/component/src/* ;; esac

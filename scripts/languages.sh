@@ -63,7 +63,7 @@ pypi() {
 }
 
 js_directory() {
-    echo "$CACHE/js-$(sha256sum < "$ROOT/sdk/js/template/package.json" | cut -c 1-16)"
+    echo "$CACHE/js-$(sed -n '/"devDependencies"/,$p' "$ROOT/sdk/js/template/package.json" | sha256sum | cut -c 1-16)"
 }
 
 # Do the packages in DIRECTORY have the digests that stand above?

@@ -13,14 +13,13 @@
  * A flow reads from top to bottom; every verb blocks until it is done. What goes wrong is thrown as a
  * {@link FlowError}; when the caller hangs up, that ends the flow, which is a normal end. The contract
  * with all ranges is sdk/wit; the order of events in a gather is the table there.
+ *
+ * The services are modules beside this one, kv.js, settings.js, clock.js and http.js: a component
+ * imports what its modules import, and must be granted it.
  */
 import * as contractCall from "vireo:flow/call@0.1.0";
-import * as contractClock from "vireo:flow/clock@0.1.0";
-import * as contractHttp from "vireo:flow/http@0.1.0";
-import * as contractKv from "vireo:flow/kv@0.1.0";
 import * as contractLog from "vireo:flow/log@0.1.0";
 import * as contractMedia from "vireo:flow/media@0.1.0";
-import * as contractSettings from "vireo:flow/settings@0.1.0";
 
 /** @typedef {"hung-up" | "denied" | "invalid" | "not-found" | "wrong-state" | "failed"} ErrorKind */
 
@@ -46,7 +45,7 @@ export class FlowError extends Error {
  * @param {() => T} verb
  * @returns {T}
  */
-function attempt(verb) {
+export function attempt(verb) {
   try {
     return verb();
   } catch (thrown) {
@@ -369,103 +368,6 @@ export class Call {
   }
 }
 
-/** @param {string | Uint8Array} data */
-const toBytes = (data) => (typeof data === "string" ? encodeUtf8(data) : data);
-
-/** A key-value store that outlives calls. Needs the grant `kv`. */
-export const kv = {
-  /** @param {string} key @returns {Uint8Array | undefined} */
-  get: (key) => attempt(() => contractKv.get(key)) ?? undefined,
-  /** As text. @param {string} key @returns {string | undefined} */
-  getText(key) {
-    const value = kv.get(key);
-    return value === undefined ? undefined : decodeUtf8(value);
-  },
-  /** @param {string} key @param {string | Uint8Array} value */
-  set: (key, value) => attempt(() => contractKv.set(key, toBytes(value))),
-  /** @param {string} key */
-  delete: (key) => attempt(() => contractKv.delete(key)),
-  /** Adds to a counter; returns its new value, exact to 2^53. @param {string} key @param {number} by @returns {number} */
-  increment: (key, by) => attempt(() => contractKv.increment(key, by)),
-  /**
-   * Writes `value` (undefined: deletes) only if it is still `expected` (undefined: absent).
-   * @param {string} key
-   * @param {string | Uint8Array | undefined} expected
-   * @param {string | Uint8Array | undefined} value
-   * @returns {boolean} was it?
-   */
-  compareAndSwap(key, expected, value) {
-    const optional = (data) => (data === undefined ? undefined : toBytes(data));
-    return attempt(() => contractKv.compareAndSwap(key, optional(expected), optional(value)));
-  },
-  /** Keys that start with `prefix`, at most `limit`. @param {string} prefix @param {number} limit @returns {string[]} */
-  keys: (prefix, limit) => attempt(() => contractKv.listKeys(prefix, limit)),
-};
-
-/** What the operator gives to the flow. */
-export const settings = {
-  /** @param {string} key @returns {string | undefined} */
-  get: (key) => contractSettings.get(key) ?? undefined,
-  /** A granted secret; it is never logged. @param {string} name @returns {string} */
-  secret: (name) => attempt(() => contractSettings.secret(name)),
-};
-
-/**
- * @typedef {object} LocalTime
- * @property {number} year
- * @property {number} month 1 to 12
- * @property {number} day 1 to 31
- * @property {number} weekday 1 is Monday, 7 is Sunday
- * @property {number} hour
- * @property {number} minute
- * @property {number} second
- * @property {number} utcOffsetS seconds east of UTC
- */
-
-/** Time and random numbers come from here; `Date` and `Math.random` have none. */
-export const clock = {
-  /** ms since 1970-01-01T00:00:00Z. @returns {number} */
-  now: () => Number(contractClock.now()),
-  /** In an IANA time zone; the server's own when absent. @param {string} [zone] @returns {LocalTime} */
-  local: (zone) => attempt(() => contractClock.local(zone)),
-  /** A number that nobody can guess, at least 0 and below 1, of 53 bits. @returns {number} */
-  random: () => Math.min(Number(contractClock.random()) / 2 ** 64, 1 - 2 ** -53),
-};
-
-/**
- * @typedef {object} Response
- * @property {number} status
- * @property {[string, string][]} headers
- * @property {Uint8Array} body
- * @property {() => string} text the body as UTF-8
- * @property {(name: string) => string | undefined} header names are compared without case
- */
-
-/** HTTP requests to hosts that the flow was granted. */
-export const http = {
-  /**
-   * A response of any status is a success.
-   * @param {string} method
-   * @param {string} url
-   * @param {{ headers?: [string, string][], body?: string | Uint8Array, timeout?: number }} [options]
-   *   timeout: ms, 5000
-   * @returns {Response}
-   */
-  send(method, url, { headers = [], body = "", timeout = 5000 } = {}) {
-    const request = { method, url, headers, body: toBytes(body), timeoutMs: timeout };
-    const response = attempt(() => contractHttp.send(request));
-    return {
-      ...response,
-      text: () => decodeUtf8(response.body),
-      header: (name) => response.headers.find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1],
-    };
-  },
-  /** @param {string} url @param {object} [options] as of `send` @returns {Response} */
-  get: (url, options) => http.send("GET", url, options),
-  /** @param {string} url @param {string | Uint8Array} body @param {object} [options] @returns {Response} */
-  post: (url, body, options) => http.send("POST", url, { ...options, body }),
-};
-
 /** @param {string} text */
 export const debug = (text) => contractLog.write("debug", text);
 /** @param {string} text */
@@ -474,20 +376,3 @@ export const info = (text) => contractLog.write("info", text);
 export const warn = (text) => contractLog.write("warn", text);
 /** @param {string} text */
 export const error = (text) => contractLog.write("error", text);
-
-/** There is no TextEncoder in a flow. @param {string} text @returns {Uint8Array} */
-function encodeUtf8(text) {
-  const escaped = encodeURIComponent(text.toWellFormed());
-  const bytes = escaped.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return Uint8Array.from(bytes, (byte) => byte.charCodeAt(0));
-}
-
-/** @param {Uint8Array} bytes @returns {string} */
-function decodeUtf8(bytes) {
-  const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
-  try {
-    return decodeURIComponent(escaped);
-  } catch {
-    throw new FlowError("failed", "these bytes are no UTF-8 text");
-  }
-}

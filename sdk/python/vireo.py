@@ -16,22 +16,43 @@ order of events in a gather is the table there.
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from dataclasses import dataclass
 from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from componentize_py_types import Err
 from wit_world.imports import call as _call
-from wit_world.imports import clock as _clock
-from wit_world.imports import http as _http
-from wit_world.imports import kv as _kv
 from wit_world.imports import log as _log
 from wit_world.imports import media as _media
-from wit_world.imports import settings as _settings
 from wit_world.imports import types as _types
 from wit_world.imports.call import Info, Refusal
-from wit_world.imports.clock import LocalTime
 from wit_world.imports.media import BargeIn, Message, RecordEnd, TypeAhead
+
+
+
+def _service(name):
+    """An interface that a project's world may leave out, so that it need not be granted."""
+    try:
+        return importlib.import_module(f"wit_world.imports.{name}")
+    except ModuleNotFoundError:
+        return _Missing(name)
+
+
+class _Missing:
+    """Stands for an interface that is not in the world."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, _):
+        raise Failed(f"this flow does not import {self._name}: say `import {self._name};` in vireo/wit/project.wit")
+
+
+_clock = _service("clock")
+_http = _service("http")
+_kv = _service("kv")
+_settings = _service("settings")
 
 ANY_KEY = "0123456789*#ABCD"
 """All keys, for interrupt_keys."""
@@ -409,8 +430,9 @@ class clock:
         return _clock.now()
 
     @staticmethod
-    def local(zone: Optional[str] = None) -> LocalTime:
-        """In an IANA time zone; the server's own when absent."""
+    def local(zone: Optional[str] = None):
+        """In an IANA time zone; the server's own when absent. year, month, day, weekday (1 is Monday), hour,
+        minute, second, utc_offset_s."""
         return _attempt(_clock.local, zone)
 
     @staticmethod

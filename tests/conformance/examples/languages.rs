@@ -24,7 +24,7 @@ const PARKED: usize = 200;
 async fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
     println!(
-        "language      bytes  compile ms  code KiB  start us  demo us  now ns  play ns  gather ns  \
+        "language      bytes  compile ms  start us  demo us  now ns  play ns  gather ns  \
          parked KiB  memory KiB"
     );
     for language in LANGUAGES {
@@ -47,10 +47,9 @@ async fn measure(language: &str) -> std::io::Result<()> {
         memory_bytes: MEMORY,
     })
     .unwrap();
-    let (cpu, resident) = (thread_cpu(), resident_kib());
+    let cpu = thread_cpu();
     let only_compiled = host.compile(first).unwrap();
     let compile = (thread_cpu() - cpu).as_secs_f64() * 1e3;
-    let code = resident_kib().saturating_sub(resident);
     drop(only_compiled);
 
     let version = host.compile(&suite).unwrap();
@@ -61,7 +60,7 @@ async fn measure(language: &str) -> std::io::Result<()> {
     let gather = host_call(&version, "gather").await;
     let parked = parked_kib(&version).await;
     println!(
-        "{language:<8} {:>10}  {compile:>10.1}  {code:>8}  {start:>8}  {demo:>7}  {now:>6}  \
+        "{language:<8} {:>10}  {compile:>10.1}  {start:>8}  {demo:>7}  {now:>6}  \
          {play:>7}  {gather:>9}  {parked:>10.0}  {:>10}",
         first.len(),
         memory / 1024,
@@ -170,10 +169,6 @@ fn status_kib(field: &str) -> u64 {
 
 fn anonymous_kib() -> u64 {
     status_kib("RssAnon:")
-}
-
-fn resident_kib() -> u64 {
-    status_kib("VmRSS:")
 }
 
 /// CPU time of this thread; the compiler runs in the thread that calls it.

@@ -1,6 +1,8 @@
 // An information line in TypeScript: opening hours, a balance said digit by digit, a message for the
 // office.
-import { type Call, info, kv, recording, settings } from "../../../../sdk/js/vireo.js";
+import { kv } from "../../../../sdk/js/kv.js";
+import { settings } from "../../../../sdk/js/settings.js";
+import { type Call, info, recording } from "../../../../sdk/js/vireo.js";
 
 export function demo(call: Call) {
   call.answer();

@@ -1,5 +1,6 @@
 // Errors are told apart, and carry their text.
-import { FlowError, info, kv } from "../../../../sdk/js/vireo.js";
+import { kv } from "../../../../sdk/js/kv.js";
+import { FlowError, info } from "../../../../sdk/js/vireo.js";
 
 export function errors(call) {
   report(() => call.play("missing"));

@@ -1,7 +1,9 @@
 // Every function of the contract.
-import {
-  ANY_KEY, beep, clock, debug, error, http, info, kv, recording, settings, silence, tone, warn,
-} from "../../../../sdk/js/vireo.js";
+import { clock } from "../../../../sdk/js/clock.js";
+import { http } from "../../../../sdk/js/http.js";
+import { kv } from "../../../../sdk/js/kv.js";
+import { settings } from "../../../../sdk/js/settings.js";
+import { ANY_KEY, beep, debug, error, info, recording, silence, tone, warn } from "../../../../sdk/js/vireo.js";
 
 export function everything(call) {
   theCall(call);

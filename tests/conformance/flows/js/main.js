@@ -1,5 +1,7 @@
 // The flows of the suite in JavaScript; the other languages say the same.
-import { clock, flow, FlowError, settings } from "../../../../sdk/js/vireo.js";
+import { clock } from "../../../../sdk/js/clock.js";
+import { settings } from "../../../../sdk/js/settings.js";
+import { flow, FlowError } from "../../../../sdk/js/vireo.js";
 import { demo } from "./demo.ts";
 import { errors } from "./errors.js";
 import { everything } from "./everything.js";
