@@ -112,9 +112,9 @@ pub enum Silence {
 /// Silence that is sent after a prompt, so that one that follows soon is heard without a gap.
 pub const HANG_OVER: Duration = Duration::from_millis(200);
 
-/// Silence that opens a stream, so that NATs let the peer's packets in and the peer learns where ours
-/// come from.
-pub const OPENING: Duration = Duration::from_millis(60);
+/// Silence that opens a stream with nothing to play: one packet, so that NATs let the peer's packets in
+/// and the peer learns where ours come from. The keep-alive makes up for its loss.
+pub const OPENING: Duration = Duration::from_millis(20);
 
 /// The time between packets while silence is suppressed (RFC 6263, 4 and 6: at most 15 s; peers
 /// that end a call without media wait longer than this).

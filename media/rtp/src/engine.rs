@@ -4,6 +4,7 @@ mod counters;
 mod io;
 mod mailbox;
 mod ports;
+mod rest;
 mod shard;
 mod watch;
 mod wheel;

@@ -355,6 +355,14 @@ impl Inbound {
         }
     }
 
+    /// When the peer's silence is to be reported, should it last.
+    pub fn no_media_due(&self, config: &StreamConfig) -> Option<Time> {
+        let timeout = (config.no_media_timeout_ms).filter(|_| !self.no_media)?;
+        let since = self.waiting_since?;
+        let silent_since = self.last_packet.map_or(since, |last| last.max(since));
+        Some(silent_since + Duration::from_millis(u64::from(timeout)))
+    }
+
     /// The figures so far; `delay_ms` is one way, for the quality estimate.
     pub fn figures(&self, delay_ms: f32) -> Figures {
         let (mut lost, mut expected) = (self.lost_before, self.expected_before);

@@ -119,6 +119,14 @@ impl Guard {
         (settled && alive && self.target() == Some(latched.source)).then_some(latched.source)
     }
 
+    /// When [`Guard::connection`] changes next by time alone.
+    #[must_use]
+    pub fn connection_changes(&self, now: Time) -> Option<Time> {
+        let latched = self.latched?;
+        let moments = [latched.since + PROBATION, latched.last + RELATCH_AFTER];
+        moments.into_iter().filter(|moment| *moment > now).min()
+    }
+
     /// May RTCP from this source be believed? Ports differ from RTP's, so only addresses count.
     #[must_use]
     pub fn trusts_rtcp(&self, source: SocketAddr) -> bool {
@@ -168,6 +176,22 @@ mod tests {
             "the socket must hear others again"
         );
         assert_eq!(guard.judge(address(STRANGER), at(3000)), Verdict::Latched);
+    }
+
+    #[test]
+    fn the_connection_changes_when_it_was_said_to() {
+        let mut guard = Guard::new(Latch::Symmetric, Some(address(SDP)));
+        assert_eq!(guard.connection_changes(at(0)), None);
+        guard.judge(address(NAT), at(500));
+        let mut now = at(500);
+        let mut changes = Vec::new();
+        while let Some(next) = guard.connection_changes(now) {
+            let before = guard.connection(next - Duration::from_nanos(1));
+            assert_eq!(before, guard.connection(now), "not sooner");
+            changes.push((next, guard.connection(next)));
+            now = next;
+        }
+        assert_eq!(changes, [(at(1500), Some(address(NAT))), (at(3500), None)]);
     }
 
     #[test]

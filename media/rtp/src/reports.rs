@@ -91,6 +91,11 @@ impl Reports {
         true
     }
 
+    /// When the next report is due; `None` before [`Reports::is_due`] was asked.
+    pub fn due(&self) -> Option<Time> {
+        self.due
+    }
+
     /// Is a report due?
     pub fn is_due(&mut self, now: Time) -> bool {
         match self.due {

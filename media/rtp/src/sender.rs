@@ -146,6 +146,12 @@ impl Sender {
             && self.sent_at.is_some_and(|at| now.since(at) < KEEP_ALIVE)
     }
 
+    /// When silence must be broken next, unless an order comes; `None` while packets are sent.
+    pub fn rest(&self, config: &StreamConfig, now: Time) -> Option<Time> {
+        let rests = !self.sending && self.is_suppressed(config, self.is_idle(), now);
+        self.sent_at.filter(|_| rests).map(|at| at + KEEP_ALIVE)
+    }
+
     /// Builds the packet that is due at `nominal`, if any. `now` is when this really happens: a
     /// packet that is caught up with keeps half a packet time away from the one before.
     pub fn tick(

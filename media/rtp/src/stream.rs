@@ -2,7 +2,8 @@
 //!
 //! [`StreamState`] is what the engine's threads drive, and what the tests drive in virtual time.
 //! Its driver calls [`StreamState::tick`] once every 20 ms, and once more 10 ms later when
-//! [`StreamState::due`] says so (packets of 10 or 30 ms, or a packet to catch up with).
+//! [`StreamState::due`] says so (packets of 10 or 30 ms, or a packet to catch up with). Of a stream with
+//! nothing to do, [`StreamState::rest`] says how many turns it may leave out.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -27,6 +28,9 @@ pub const TURN: Duration = Duration::from_millis(20);
 
 /// One-way delay of our own part, ms: packet and jitter buffer. Added to half the round trip.
 const OWN_DELAY_MS: f32 = 60.0;
+
+/// The longest rest of a stream.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Missed turns that a recording catches up with at once; more are left out of it.
 const MAX_TURNS: u32 = 50;
@@ -323,6 +327,39 @@ impl StreamState {
     #[must_use]
     pub fn due(&self) -> Option<Time> {
         self.sender.due()
+    }
+
+    /// May turns be left out, seen from `nominal`, a turn that was ticked? Until when, if no order and
+    /// no datagram comes. The stream is then ticked, and asked for its report, in the first turn that
+    /// does not begin before that moment.
+    pub fn rest(&mut self, nominal: Time) -> Option<Time> {
+        let until = self.resting_until(nominal)?;
+        // Nobody listens to the frames that pass meanwhile.
+        self.next_turn = None;
+        Some(until)
+    }
+
+    fn resting_until(&self, now: Time) -> Option<Time> {
+        let mut until = now + LONGEST_REST;
+        let Some(config) = &self.config else {
+            return Some(until);
+        };
+        let inbound = &self.inbound;
+        if self.capture.is_some() || inbound.is_in_event() {
+            return None;
+        }
+        if !is_held(config) {
+            until = until.min(self.sender.rest(config, now)?);
+        }
+        if self.rtcp_target().is_some() {
+            until = until.min(self.reports.due()?);
+        }
+        let others = [
+            inbound.no_media_due(config),
+            inbound.guard.connection_changes(now),
+        ];
+        let until = others.into_iter().flatten().fold(until, Time::min);
+        (until > now).then_some(until)
     }
 
     /// The address that the socket should be connected to; `None`: to none.

@@ -23,6 +23,8 @@ pub struct Counters {
     pub skipped_slots: u64,
     /// The longest delay of a slot.
     pub max_late: Duration,
+    /// Times that a stream was asked for its packet; one with nothing to do is seldom asked.
+    pub ticks: u64,
     /// RTP packets sent.
     pub packets_out: u64,
     /// RTP packets taken.
@@ -78,6 +80,7 @@ cells!(
     slots,
     late_slots,
     skipped_slots,
+    ticks,
     packets_out,
     packets_in,
     send_failures,

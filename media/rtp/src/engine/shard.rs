@@ -4,7 +4,8 @@
 //! the slot's streams, and reads the sockets of the streams whose slot is [`LEAD`] ahead: what comes
 //! in has the shortest wait before it can be answered, and a reply to a digit that comes back within
 //! those 2 ms makes that very packet. A caller who talks costs one receive and one send a turn; one who
-//! does not costs the send alone, because its socket is not read until epoll tells of it.
+//! does not costs the send alone, because its socket is not read until epoll tells of it. A stream that
+//! neither sends nor receives is passed over until it has something to do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use super::counters::{Cells, add};
 use super::io::{self as sys, Batch};
 use super::mailbox::Inbox;
 use super::ports::{Pair, Returns};
+use super::rest::Rests;
 use super::watch::{Ready, Watch, Which};
 use super::wheel::{SLOTS, Wheel};
 use super::wire::{Burst, Drain, count, send, send_rtcp};
@@ -24,7 +26,7 @@ use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
 use crate::inbound::Received;
 use crate::rtcp::MAX_COMPOUND_OUT;
-use crate::stream::StreamState;
+use crate::stream::{StreamState, TURN};
 use crate::time::Time;
 
 /// Slots between reading a stream's socket and sending its packet.
@@ -115,6 +117,7 @@ pub(crate) struct Shard {
     streams: Vec<Option<Box<Entry>>>,
     /// Of each place, whether it has a stream or not.
     ears: Vec<Ear>,
+    rests: Rests,
     count: usize,
     wheel: Wheel,
     commands: Inbox<Command>,
@@ -148,6 +151,7 @@ impl Shard {
         Shard {
             streams,
             ears: vec![Ear::Watched; given.places],
+            rests: Rests::new(given.places),
             count: 0,
             wheel: Wheel::new(),
             commands: given.commands,
@@ -235,7 +239,10 @@ impl Shard {
         }
         let mut i = 0;
         while let Some(index) = self.wheel.get(position, i) {
-            self.play_out(index, position, nominal, now);
+            if self.rests.is_visited(index, position) {
+                self.play_out(index, position, nominal, now);
+                self.let_rest(index, position, nominal, now);
+            }
             i += 1;
         }
         self.send_burst();
@@ -260,6 +267,28 @@ impl Shard {
     fn is_sending(&self, index: u32) -> bool {
         let entry = self.streams.get(index as usize).and_then(Option::as_ref);
         entry.is_some_and(|entry| entry.state.due().is_some())
+    }
+
+    /// Decides whether a stream whose turn it was is passed over in those that follow.
+    fn let_rest(&mut self, index: u32, position: u64, nominal: Time, now: Time) {
+        let place = index as usize;
+        let watched = self.ears.get(place) == Some(&Ear::Watched);
+        if !self.rests.may_rest(index) || !watched {
+            return;
+        }
+        let Some(Some(entry)) = self.streams.get_mut(place) else {
+            return;
+        };
+        let state = &mut entry.state;
+        if state.due().is_some() || state.connection(now) != entry.connected {
+            return;
+        }
+        if let Some(until) = state.rest(nominal) {
+            let turns = until.since(nominal).as_nanos().div_ceil(TURN.as_nanos());
+            let turns = u64::try_from(turns).unwrap_or(u64::MAX);
+            let slots = turns.saturating_mul(SLOTS as u64);
+            self.rests.rest(index, position.saturating_add(slots));
+        }
     }
 
     fn obey(&mut self, command: Command) {
@@ -289,6 +318,7 @@ impl Shard {
             Order::Close => {}
         }
         entry.report(&self.cells);
+        self.rests.rouse(index);
     }
 
     fn open(&mut self, mut entry: Box<Entry>) {
@@ -296,8 +326,10 @@ impl Shard {
             return;
         };
         entry.slot = self.wheel.add(entry.index);
+        let index = entry.index;
         *place = Some(entry);
         self.count += 1;
+        self.rests.rouse(index);
     }
 
     /// Ends a stream: BYE, the last events, then its ports are free.
@@ -333,6 +365,7 @@ impl Shard {
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
             return;
         };
+        add(&self.cells.ticks, 1);
         let state = &mut entry.state;
         self.burst
             .build(index, |buffer| state.tick(nominal, now, buffer));
@@ -387,6 +420,9 @@ impl Shard {
 
     /// What is done for a stream once a turn, shortly before its packet goes out.
     fn read(&mut self, index: u32, position: u64, now: Time) -> Fate {
+        if self.rests.is_resting(index) {
+            return Fate::Lives;
+        }
         if let Some(Ear::Read(quiet)) = self.ears.get(index as usize).copied() {
             let quiet = match self.read_rtp(index, now) {
                 0 => quiet + 1,
@@ -395,7 +431,7 @@ impl Shard {
             self.listen(index, quiet);
         }
         let turn = position / SLOTS as u64 + u64::from(index);
-        if turn.is_multiple_of(RTCP_TURNS) {
+        if self.rests.take_roused(index) || turn.is_multiple_of(RTCP_TURNS) {
             return self.look_after(index, now);
         }
         Fate::Lives
@@ -434,6 +470,7 @@ impl Shard {
         if taken > 0 {
             follow(entry, now);
             entry.report(&self.cells);
+            self.rests.disturb(index);
         }
         taken
     }
@@ -525,3 +562,6 @@ fn report(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

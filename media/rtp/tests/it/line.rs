@@ -66,6 +66,10 @@ pub struct Line {
     pub sent: Vec<Sent>,
     pub events: Vec<(u64, MediaEvent)>,
     pub rtcp: Vec<(u64, SocketAddr, Vec<u8>)>,
+    /// How often the stream was ticked.
+    pub ticks: usize,
+    /// Turns before this moment may be left out.
+    rest: Option<Time>,
     /// The peer's next packet.
     pub sequence: u16,
     pub timestamp: u32,
@@ -89,6 +93,8 @@ impl Line {
             sent: Vec::new(),
             events: Vec::new(),
             rtcp: Vec::new(),
+            ticks: 0,
+            rest: None,
             sequence: 7,
             timestamp: 5000,
             ssrc: 99,
@@ -112,6 +118,7 @@ impl Line {
     }
 
     fn tick(&mut self, nominal: Time, late: Duration) {
+        self.ticks += 1;
         let mut buffer = [0; MAX_PACKET_OUT];
         if let Some(transmit) = self.state.tick(nominal, nominal + late, &mut buffer) {
             let packet = Packet::parse(&buffer[..transmit.length]).expect("we send RTP");
@@ -160,6 +167,26 @@ impl Line {
         }
     }
 
+    /// So many ms on our side alone; the stream is ticked only when it asks for it.
+    pub fn run_resting(&mut self, ms: u64) {
+        for _ in 0..ms / 20 {
+            if self.rest.is_some_and(|end| self.now() < end) {
+                self.ms += 20;
+                continue;
+            }
+            let nominal = self.now();
+            self.turn();
+            self.rest = self.state.rest(nominal);
+        }
+    }
+
+    /// Gives an order.
+    pub fn order(&mut self, order: impl FnOnce(&mut StreamState)) {
+        order(&mut self.state);
+        self.rest = None;
+        self.collect();
+    }
+
     /// A packet from the peer, just now.
     pub fn feed(&mut self, packet: &Packet<'_>, source: &str) -> Received {
         let mut buffer = [0; 2048];
@@ -168,6 +195,7 @@ impl Line {
         let received = self
             .state
             .receive(&buffer[..length], address(source), arrival);
+        self.rest = None;
         self.collect();
         received
     }

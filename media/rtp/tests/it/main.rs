@@ -6,6 +6,7 @@ mod digits;
 mod engine;
 mod line;
 mod recording;
+mod resting;
 mod rtcp;
 mod sending;
 mod silence;

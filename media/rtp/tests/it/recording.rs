@@ -11,13 +11,13 @@ use vireo_rtp::{
 
 use crate::line::{Line, config};
 
-struct Studio {
+pub struct Studio {
     directory: tempfile::TempDir,
     recorder: Recorder,
 }
 
 impl Studio {
-    fn new() -> Studio {
+    pub fn new() -> Studio {
         let directory = tempfile::tempdir().unwrap();
         let recorder = Recorder::start(RecorderConfig::new(directory.path())).unwrap();
         Studio {
@@ -36,7 +36,7 @@ impl Studio {
         self.recorder.open(spec).unwrap()
     }
 
-    fn start(&self, id: &str, slot: RecordSlot, limits: RecordLimits) -> RecordStart {
+    pub fn start(&self, id: &str, slot: RecordSlot, limits: RecordLimits) -> RecordStart {
         let layout = if slot == RecordSlot::Call {
             Layout::Stereo
         } else {
@@ -50,7 +50,7 @@ impl Studio {
     }
 
     /// The channels of a finished recording.
-    fn channels(self, id: &str) -> (Vec<i16>, Vec<i16>) {
+    pub fn channels(self, id: &str) -> (Vec<i16>, Vec<i16>) {
         let path = Path::new(self.directory.path()).join(format!("{id}.wav"));
         self.recorder.shutdown();
         let audio = wav::read(&path).unwrap();
