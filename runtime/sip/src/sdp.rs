@@ -1,6 +1,6 @@
 //! Session descriptions (RFC 8866), read tolerantly and printed strictly.
 
-use crate::message::lex;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use thiserror::Error;
@@ -11,63 +11,55 @@ pub const MAX_MEDIA: usize = 32;
 /// Most lines of one session description.
 pub const MAX_LINES: usize = 1024;
 
-/// A session description.
+/// A session description, as ranges of the text that it was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub struct Session<'a> {
     /// `o=`; absent only in what is read.
-    pub origin: Option<Origin>,
+    pub origin: Option<Origin<'a>>,
     /// `s=`
-    pub name: String,
+    pub name: &'a str,
     /// `c=` that holds for media without one of their own.
-    pub connection: Option<Connection>,
+    pub connection: Option<Connection<'a>>,
     /// First `t=`: `0 0` for a session without bounds.
-    pub timing: String,
+    pub timing: &'a str,
     /// `a=` of the session.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'a>>,
     /// Other lines of the session (`b=`, `i=`, `u=`, ...) as letter and value. Not printed.
-    pub other: Vec<(char, String)>,
+    pub other: Vec<(char, &'a str)>,
     /// `m=` and what belongs to each.
-    pub media: Vec<Media>,
+    pub media: Vec<Media<'a>>,
 }
 
 /// `o=` (RFC 8866, 5.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct Origin<'a> {
     /// User name, or `-`.
-    pub username: String,
+    pub username: &'a str,
     /// Session identifier: digits, of any length.
-    pub session_id: String,
+    pub session_id: &'a str,
     /// Session version: digits, of any length.
-    pub version: String,
+    pub version: &'a str,
     /// Address of the creator.
-    pub connection: Connection,
+    pub connection: Connection<'a>,
 }
 
 /// An address with its type (RFC 8866, 5.7).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct Connection<'a> {
     /// `IP4` or `IP6`.
-    pub kind: String,
+    pub kind: Cow<'a, str>,
     /// Address or name, without TTL and count.
-    pub address: String,
+    pub address: &'a str,
 }
 
-impl Connection {
-    /// The connection data of an address.
-    pub fn new(address: IpAddr) -> Self {
-        Self {
-            kind: if address.is_ipv4() { "IP4" } else { "IP6" }.into(),
-            address: address.to_string(),
-        }
-    }
-
+impl<'a> Connection<'a> {
     /// The address; `None` when it is a name.
     pub fn ip(&self) -> Option<IpAddr> {
         self.address.parse().ok()
     }
 
     /// From `IN IP4 192.0.2.1/127`.
-    fn parse(value: &str) -> Option<Self> {
+    fn parse(value: &'a str) -> Option<Self> {
         let mut words = value.split_whitespace();
         let (network, kind, address) = (words.next()?, words.next()?, words.next()?);
         let address = address
@@ -75,13 +67,17 @@ impl Connection {
             .next()
             .filter(|address| !address.is_empty())?;
         network.eq_ignore_ascii_case("IN").then(|| Self {
-            kind: kind.to_ascii_uppercase(),
-            address: address.to_owned(),
+            kind: if kind.bytes().any(|byte| byte.is_ascii_lowercase()) {
+                Cow::Owned(kind.to_ascii_uppercase())
+            } else {
+                Cow::Borrowed(kind)
+            },
+            address,
         })
     }
 }
 
-impl fmt::Display for Connection {
+impl fmt::Display for Connection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "IN {} {}", self.kind, self.address)
     }
@@ -89,84 +85,88 @@ impl fmt::Display for Connection {
 
 /// `a=` (RFC 8866, 5.13).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attribute {
+pub struct Attribute<'a> {
     /// What stands before the colon.
-    pub name: String,
+    pub name: &'a str,
     /// What stands after it, when there is one.
-    pub value: Option<String>,
+    pub value: Option<&'a str>,
 }
 
-impl Attribute {
-    /// An attribute without value.
-    pub fn flag(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            value: None,
-        }
-    }
-
-    /// An attribute with a value.
-    pub fn new(name: &str, value: impl fmt::Display) -> Self {
-        Self {
-            name: name.to_owned(),
-            value: Some(value.to_string()),
+impl<'a> Attribute<'a> {
+    fn parse(value: &'a str) -> Self {
+        match value.split_once(':') {
+            Some((name, value)) => Self {
+                name: name.trim(),
+                value: Some(value.trim()),
+            },
+            None => Self {
+                name: value,
+                value: None,
+            },
         }
     }
 }
 
 /// `m=` (RFC 8866, 5.14) and the lines that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Media {
+pub struct Media<'a> {
     /// `audio`, `video`, `image`, ...
-    pub kind: String,
+    pub kind: Cow<'a, str>,
     /// Port; 0 for a rejected or ended stream.
     pub port: u16,
     /// Number of ports, when one is given.
     pub port_count: Option<u16>,
     /// `RTP/AVP`, `RTP/SAVP`, `udptl`, ...
-    pub protocol: String,
+    pub protocol: &'a str,
     /// Formats, in order of preference: for RTP the payload types.
-    pub formats: Vec<String>,
+    pub formats: Vec<&'a str>,
     /// `c=` of this stream.
-    pub connection: Option<Connection>,
+    pub connection: Option<Connection<'a>>,
     /// `a=` of this stream.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<Attribute<'a>>,
     /// Other lines of this stream as letter and value. Not printed.
-    pub other: Vec<(char, String)>,
+    pub other: Vec<(char, &'a str)>,
 }
 
-impl Media {
+/// Formats and attributes that a usual media description has room for at once.
+const USUAL_FORMATS: usize = 8;
+const USUAL_ATTRIBUTES: usize = 16;
+
+impl<'a> Media<'a> {
     /// Values of all attributes of this name.
-    pub fn attributes(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub fn attributes(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.attributes
             .iter()
             .filter(move |attribute| attribute.name.eq_ignore_ascii_case(name))
-            .map(|attribute| attribute.value.as_deref().unwrap_or_default())
+            .map(|attribute| attribute.value.unwrap_or_default())
     }
 
     /// Value of the first attribute of this name; empty when it has none.
-    pub fn attribute<'a>(&'a self, name: &str) -> Option<&'a str> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
-            .map(|attribute| attribute.value.as_deref().unwrap_or_default())
+    pub fn attribute(&self, name: &str) -> Option<&'a str> {
+        self.attributes(name).next()
     }
 
-    fn parse(value: &str) -> Option<Self> {
+    fn parse(value: &'a str) -> Option<Self> {
         let mut words = value.split_whitespace();
         let (kind, ports, protocol) = (words.next()?, words.next()?, words.next()?);
         let (port, count) = match ports.split_once('/') {
             Some((port, count)) => (port, Some(count.parse().ok()?)),
             None => (ports, None),
         };
+        let mut formats = Vec::with_capacity(USUAL_FORMATS);
+        formats.extend(words);
         Some(Self {
-            kind: kind.to_ascii_lowercase(),
+            kind: if kind.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                Cow::Owned(kind.to_ascii_lowercase())
+            } else {
+                Cow::Borrowed(kind)
+            },
             port: port.parse().ok()?,
             port_count: count,
-            protocol: protocol.to_owned(),
-            formats: words.map(str::to_owned).collect(),
+            protocol,
+            formats,
             connection: None,
-            attributes: Vec::new(),
+            attributes: Vec::with_capacity(USUAL_ATTRIBUTES),
             other: Vec::new(),
         })
     }
@@ -187,30 +187,14 @@ pub enum SdpError {
     TooLong,
 }
 
-impl Session {
-    /// A session without media.
-    pub fn new(origin: Origin, connection: Connection) -> Self {
-        Self {
-            origin: Some(origin),
-            name: "-".into(),
-            connection: Some(connection),
-            timing: "0 0".into(),
-            attributes: Vec::new(),
-            other: Vec::new(),
-            media: Vec::new(),
-        }
-    }
-
+impl<'a> Session<'a> {
     /// Reads a session description. Lines may end in LF alone; lines without `=`, and those of unknown letters, are
     /// passed over; `o=`, `s=` and `t=` may be missing.
     ///
     /// # Errors
     /// Without `v=0`, with a malformed `o=`, `c=` or `m=`, or beyond the limits.
-    pub fn parse(bytes: &[u8]) -> Result<Self, SdpError> {
-        // CRLF as it should be, LF and even CR alone as they occur.
-        let text = lex::text(bytes).replace("\r\n", "\n").replace('\r', "\n");
-        let mut lines = text
-            .split('\n')
+    pub fn parse(text: &'a str) -> Result<Self, SdpError> {
+        let mut lines = lines(text)
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty());
         let (_, first) = lines.next().ok_or(SdpError::Version)?;
@@ -219,12 +203,12 @@ impl Session {
         }
         let mut session = Self {
             origin: None,
-            name: "-".into(),
+            name: "-",
             connection: None,
-            timing: "0 0".into(),
+            timing: "0 0",
             attributes: Vec::new(),
             other: Vec::new(),
-            media: Vec::new(),
+            media: Vec::with_capacity(1),
         };
         let mut has_timing = false;
         for (count, (number, line)) in lines.enumerate() {
@@ -233,7 +217,7 @@ impl Session {
             }
             match split_line(line) {
                 Some(('t', value)) if !has_timing => {
-                    session.timing = value.to_owned();
+                    session.timing = value;
                     has_timing = true;
                 }
                 Some((letter, value)) => {
@@ -249,12 +233,12 @@ impl Session {
     fn take_line(
         &mut self,
         letter: char,
-        value: &str,
+        value: &'a str,
         malformed: SdpError,
     ) -> Result<(), SdpError> {
         match letter {
             'o' => self.origin = Some(Origin::parse(value).ok_or(malformed)?),
-            's' if self.media.is_empty() => self.name = value.to_owned(),
+            's' if self.media.is_empty() => self.name = value,
             'm' if self.media.len() >= MAX_MEDIA => return Err(SdpError::TooLong),
             'm' => self.media.push(Media::parse(value).ok_or(malformed)?),
             'c' => {
@@ -267,22 +251,35 @@ impl Session {
                 place.get_or_insert(connection);
             }
             'a' => {
-                let attribute = match value.split_once(':') {
-                    Some((name, value)) => Attribute::new(name.trim(), value.trim()),
-                    None => Attribute::flag(value.trim()),
-                };
+                let attribute = Attribute::parse(value);
                 match self.media.last_mut() {
                     Some(media) => media.attributes.push(attribute),
                     None => self.attributes.push(attribute),
                 }
             }
             _ => match self.media.last_mut() {
-                Some(media) => media.other.push((letter, value.to_owned())),
-                None => self.other.push((letter, value.to_owned())),
+                Some(media) => media.other.push((letter, value)),
+                None => self.other.push((letter, value)),
             },
         }
         Ok(())
     }
+}
+
+/// The lines of a text. They end in CRLF as they should, or in LF or even CR alone as it occurs.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memchr2(b'\r', b'\n', text.as_bytes());
+        let (line, after) = end.map_or((text, None), |end| {
+            let (line, after) = text.split_at(end);
+            let after = after.strip_prefix("\r\n").or_else(|| after.get(1..));
+            (line, after)
+        });
+        rest = after;
+        Some(line)
+    })
 }
 
 fn split_line(line: &str) -> Option<(char, &str)> {
@@ -295,21 +292,21 @@ fn split_line(line: &str) -> Option<(char, &str)> {
         .then(|| (letter.to_ascii_lowercase(), value.trim()))
 }
 
-impl Origin {
-    fn parse(value: &str) -> Option<Self> {
+impl<'a> Origin<'a> {
+    fn parse(value: &'a str) -> Option<Self> {
         let mut words = value.splitn(4, ' ').map(str::trim);
         let (username, session_id, version, rest) =
             (words.next()?, words.next()?, words.next()?, words.next()?);
         Some(Self {
-            username: username.to_owned(),
-            session_id: session_id.to_owned(),
-            version: version.to_owned(),
+            username,
+            session_id,
+            version,
             connection: Connection::parse(rest)?,
         })
     }
 }
 
-impl fmt::Display for Session {
+impl fmt::Display for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("v=0\r\n")?;
         if let Some(origin) = &self.origin {
@@ -324,11 +321,7 @@ impl fmt::Display for Session {
         write!(
             f,
             "s={}\r\n",
-            if self.name.is_empty() {
-                "-"
-            } else {
-                &self.name
-            }
+            if self.name.is_empty() { "-" } else { self.name }
         )?;
         if let Some(connection) = &self.connection {
             write!(f, "c={connection}\r\n")?;
@@ -354,7 +347,7 @@ impl fmt::Display for Session {
     }
 }
 
-fn write_attributes(f: &mut fmt::Formatter<'_>, attributes: &[Attribute]) -> fmt::Result {
+fn write_attributes(f: &mut fmt::Formatter<'_>, attributes: &[Attribute<'_>]) -> fmt::Result {
     for Attribute { name, value } in attributes {
         match value {
             Some(value) => write!(f, "a={name}:{value}\r\n")?,
@@ -373,7 +366,7 @@ mod tests {
         let text = "v=0\r\no=- 3724394400 3724394405 IN IP4 198.51.100.1\r\ns=Call\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n\
             a=sendonly\r\nm=audio 49170/2 RTP/AVP 0 8 97\r\nc=IN IP4 192.0.2.1\r\na=rtpmap:97 iLBC/8000\r\na=rtcp-mux\r\n\
             m=image 0 udptl t38\r\n";
-        let session = Session::parse(text.as_bytes()).unwrap();
+        let session = Session::parse(text).unwrap();
         assert_eq!(session.to_string(), text);
         assert_eq!(session.media.len(), 2);
         assert_eq!(session.media[0].attribute("RTPMAP"), Some("97 iLBC/8000"));
@@ -392,9 +385,9 @@ mod tests {
     fn what_the_field_sends_is_tolerated() {
         let text = "v=0\no=user one two IN IP4 pbx.local\nno equals sign\nxx=1\nz=0 0\nb=AS:64\nc=in ip4 224.2.1.1/127/3\n\
             t=1 2\nt=3 4\nm=AUDIO 4000 RTP/AVP  0   8 \na= ptime : 30 \nb=TIAS:64000\ns=late\nc=IN IP4 192.0.2.9\nc=IN IP4 192.0.2.10\n";
-        let session = Session::parse(text.as_bytes()).unwrap();
+        let session = Session::parse(text).unwrap();
         assert_eq!(
-            session.connection.as_ref().map(|c| c.address.as_str()),
+            session.connection.as_ref().map(|c| c.address),
             Some("224.2.1.1")
         );
         assert_eq!(session.timing, "1 2");
@@ -402,21 +395,12 @@ mod tests {
         assert_eq!(session.media[0].formats, ["0", "8"]);
         assert_eq!(session.media[0].attribute("ptime"), Some("30"));
         assert_eq!(
-            session.media[0]
-                .connection
-                .as_ref()
-                .map(|c| c.address.as_str()),
+            session.media[0].connection.as_ref().map(|c| c.address),
             Some("192.0.2.9")
         );
-        assert_eq!(
-            session.other,
-            [
-                ('z', "0 0".to_owned()),
-                ('b', "AS:64".to_owned()),
-                ('t', "3 4".to_owned())
-            ]
-        );
-        assert!(Session::parse(b"v=0\r\ns=\xe9\r\n").is_ok());
+        assert_eq!(session.other, [('z', "0 0"), ('b', "AS:64"), ('t', "3 4")]);
+        let alone = Session::parse("v=0\rs=one\r\rt=1 2").unwrap();
+        assert_eq!((alone.name, alone.timing), ("one", "1 2"));
     }
 
     #[test]
@@ -434,16 +418,16 @@ mod tests {
             ("v=0\nm=audio\n", SdpError::Malformed('m', 2)),
         ];
         for (text, error) in table {
-            assert_eq!(Session::parse(text.as_bytes()), Err(*error), "{text}");
+            assert_eq!(Session::parse(text), Err(*error), "{text}");
         }
         let media = "m=audio 1 RTP/AVP 0\n".repeat(MAX_MEDIA + 1);
         assert_eq!(
-            Session::parse(format!("v=0\n{media}").as_bytes()),
+            Session::parse(&format!("v=0\n{media}")),
             Err(SdpError::TooLong)
         );
         let lines = "a=x\n".repeat(MAX_LINES + 1);
         assert_eq!(
-            Session::parse(format!("v=0\n{lines}").as_bytes()),
+            Session::parse(&format!("v=0\n{lines}")),
             Err(SdpError::TooLong)
         );
     }

@@ -139,10 +139,14 @@ impl Endpoint {
         // The peer's offer overtakes one of ours that only waited to be sent again.
         let overtaken = leg.local_offer.take().is_some();
         let sdp = arrival.request.sdp().map(<[u8]>::to_vec);
-        self.layer
-            .begin(arrival.key, &Method::Invite, arrival.reply, Some(id), None);
-        let trying = self.layer.response(&arrival.request, 100, "");
-        self.layer.respond(arrival.key, &trying, now);
+        self.layer.begin(
+            arrival.key,
+            &Method::Invite,
+            arrival.reply,
+            Some(id),
+            None,
+            now,
+        );
         leg.remote_offer = Some(PendingInvite {
             request: Arc::new(arrival.request),
             key: arrival.key,

@@ -131,7 +131,11 @@ impl Endpoint {
         self.layer.refusals.expire(now);
         while let Some((at, owner)) = self.layer.pop_due(now) {
             match owner {
-                Owner::Server(key) => self.layer.server_due(key, at, now),
+                Owner::Server(key) => {
+                    if let Some(leg) = self.layer.server_due(key, at, now) {
+                        self.trying(leg, key, now);
+                    }
+                }
                 Owner::Client(key) => match self.layer.client_due(key, at, now) {
                     Expiry::Nothing => {}
                     Expiry::Unanswered(delivery) => {

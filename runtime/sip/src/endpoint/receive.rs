@@ -105,7 +105,7 @@ impl Endpoint {
         if arrival.request.method == Method::Ack {
             return self.receive_ack(&arrival, now);
         }
-        if self.layer.absorb(key) {
+        if self.layer.absorb(key, &arrival.request, now) {
             return;
         }
         if arrival.request.method == Method::Cancel {
@@ -308,6 +308,7 @@ impl Endpoint {
             arrival.reply,
             None,
             None,
+            now,
         );
         self.layer.respond(arrival.key, &response, now);
     }

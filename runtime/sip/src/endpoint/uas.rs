@@ -114,9 +114,8 @@ impl Endpoint {
             arrival.reply,
             Some(id),
             Some(merged),
+            now,
         );
-        let trying = self.layer.response(&arrival.request, 100, "");
-        self.layer.respond(arrival.key, &trying, now);
         let request = Arc::new(arrival.request);
         let headers = &request.headers;
         let Ok(caller) = headers.from() else { return };
@@ -252,6 +251,21 @@ impl Endpoint {
         }
         self.settle(id);
         Ok(())
+    }
+
+    /// Sends 100 to an INVITE of the peer that nobody has answered yet: the first of the leg, or a re-INVITE.
+    pub(super) fn trying(&mut self, id: LegId, invite: Key, now: Time) {
+        let Some(leg) = self.legs.get(&id) else {
+            return;
+        };
+        let first = match &leg.phase {
+            Phase::Ringing { pending, .. } => Some(pending),
+            _ => None,
+        };
+        let mut waiting = first.into_iter().chain(&leg.remote_offer);
+        if let Some(pending) = waiting.find(|pending| pending.key == invite) {
+            self.layer.trying(invite, &pending.request, now);
+        }
     }
 
     /// Sends the last provisional response of a call that rings for long once more.

@@ -3,9 +3,14 @@
 use super::payload::{self, CLOCK_RATE, Payload};
 use super::stream::{self, Peer};
 use super::{Audio, Capabilities, Codec, Direction, Reject};
-use crate::sdp::{Attribute, Connection, Media, Origin, Session};
+use crate::message::lex;
+use crate::sdp::{Media, Session};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write;
 use std::net::IpAddr;
+
+/// Room for a description of ours as it usually is, in bytes.
+const USUAL_LENGTH: usize = 384;
 
 /// Offers and answers of one leg. Plain data: it can be stored and taken up again in another process.
 ///
@@ -23,7 +28,7 @@ pub struct Negotiation {
     event_payload_type: Option<u8>,
     /// The media descriptions of the session; their number and order stay (RFC 3264, 8).
     slots: Vec<Slot>,
-    /// Our last description without `o=`, to know whether the next one differs.
+    /// Our last description from `s=` on, to know whether the next one differs.
     local_body: Option<String>,
     /// Our last description.
     local: Option<String>,
@@ -40,6 +45,7 @@ pub struct Negotiation {
 struct Slot {
     kind: String,
     protocol: String,
+    /// What a refusal repeats; empty for the stream that we use.
     formats: Vec<String>,
     /// Is it the stream that we use?
     ours: bool,
@@ -107,7 +113,8 @@ impl Negotiation {
     /// # Errors
     /// 400 when the offer cannot be read, 488 when it holds no stream that we can do.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(Vec<u8>, Audio), Reject> {
-        let session = read(offer)?;
+        let text = lex::text(offer);
+        let session = read(&text)?;
         let (index, chosen) = self.choose_stream(&session)?;
         let Chosen {
             peer,
@@ -130,17 +137,21 @@ impl Negotiation {
             held: peer.held,
         };
         let slots = slots_of(&session, index);
-        let codecs = [(payload_type, codec)];
-        let port = if media.port == 0 {
-            0
-        } else {
-            self.capabilities.port
+        let ours = Ours {
+            port: if media.port == 0 {
+                0
+            } else {
+                self.capabilities.port
+            },
+            codecs: &[(payload_type, codec)],
+            event,
+            ptime_ms,
+            direction,
         };
-        let accepted = self.audio_media(port, &codecs, event, ptime_ms, direction);
-        let local = self.describe(&slots, accepted, &session.timing);
+        let local = self.describe(&slots, &ours, session.timing);
         self.slots = slots;
         self.event_payload_type = event.or(self.event_payload_type);
-        self.remote = Some(crate::message::lex::text(offer));
+        self.remote = Some(text);
         self.audio = Some(audio.clone());
         // Two offers at once cannot be: whoever gets here decided that ours was refused.
         self.pending = None;
@@ -161,23 +172,23 @@ impl Negotiation {
             .capabilities
             .telephone_event
             .and(self.event_payload_type);
-        let media = self.audio_media(
-            self.capabilities.port,
-            &codecs,
+        let ours = Ours {
+            port: self.capabilities.port,
+            codecs: &codecs,
             event,
-            self.capabilities.ptime_ms,
+            ptime_ms: self.capabilities.ptime_ms,
             direction,
-        );
+        };
         let mut slots = self.slots.clone();
         if !slots.iter().any(|slot| slot.ours) {
             slots.push(Slot {
-                kind: media.kind.clone(),
-                protocol: media.protocol.clone(),
+                kind: "audio".into(),
+                protocol: "RTP/AVP".into(),
                 formats: Vec::new(),
                 ours: true,
             });
         }
-        let local = self.describe(&slots, media, "0 0");
+        let local = self.describe(&slots, &ours, "0 0");
         self.pending = Some(Offer { slots, direction });
         local
     }
@@ -191,7 +202,8 @@ impl Negotiation {
         let Some(offer) = self.pending.take() else {
             return Err(Reject::new(400, 399, "An answer without an offer"));
         };
-        let session = read(answer)?;
+        let text = lex::text(answer);
+        let session = read(&text)?;
         let index = offer.slots.iter().position(|slot| slot.ours);
         let media = index
             .and_then(|index| session.media.get(index))
@@ -224,7 +236,7 @@ impl Negotiation {
             held: peer.held,
         };
         self.slots = offer.slots;
-        self.remote = Some(crate::message::lex::text(answer));
+        self.remote = Some(text);
         self.audio = Some(audio.clone());
         Ok(audio)
     }
@@ -237,7 +249,7 @@ impl Negotiation {
     }
 
     /// The stream of an offer that we take up, with what was found in it; else the reason of the first refusal.
-    fn choose_stream(&self, session: &Session) -> Result<(usize, Chosen), Reject> {
+    fn choose_stream(&self, session: &Session<'_>) -> Result<(usize, Chosen), Reject> {
         let mut refusal = None;
         for (index, media) in session
             .media
@@ -263,7 +275,7 @@ impl Negotiation {
         Err(refusal.unwrap_or_else(no_audio))
     }
 
-    fn consider(&self, session: &Session, media: &Media) -> Result<Chosen, Reject> {
+    fn consider(&self, session: &Session<'_>, media: &Media<'_>) -> Result<Chosen, Reject> {
         if !media.protocol.eq_ignore_ascii_case("RTP/AVP") {
             return Err(Reject::new(
                 488,
@@ -287,7 +299,7 @@ impl Negotiation {
     }
 
     /// A running stream whose port became 0: stopped, and to be answered likewise (RFC 3264, 8.2). It may come back.
-    fn stopped_stream(&self, session: &Session) -> Option<(usize, Chosen)> {
+    fn stopped_stream(&self, session: &Session<'_>) -> Option<(usize, Chosen)> {
         let audio = self.audio.as_ref()?;
         let index = self.slots.iter().position(|slot| slot.ours)?;
         let media = session
@@ -321,84 +333,71 @@ impl Negotiation {
         })
     }
 
-    fn audio_media(
-        &self,
-        port: u16,
-        codecs: &[(u8, Codec)],
-        event: Option<u8>,
-        ptime_ms: u16,
-        direction: Direction,
-    ) -> Media {
-        let mut attributes = Vec::new();
-        for (number, codec) in codecs {
-            attributes.push(Attribute::new(
-                "rtpmap",
-                format_args!("{number} {}/{CLOCK_RATE}", codec.name()),
-            ));
-        }
-        if let Some(number) = event {
-            attributes.push(Attribute::new(
-                "rtpmap",
-                format_args!("{number} telephone-event/{CLOCK_RATE}"),
-            ));
-            attributes.push(Attribute::new("fmtp", format_args!("{number} 0-15")));
-        }
-        attributes.push(Attribute::new("ptime", ptime_ms));
-        attributes.push(Attribute::flag(direction.attribute()));
-        Media {
-            kind: "audio".into(),
-            port,
-            port_count: None,
-            protocol: "RTP/AVP".into(),
-            formats: codecs
-                .iter()
-                .map(|(number, _)| *number)
-                .chain(event)
-                .map(|number| number.to_string())
-                .collect(),
-            connection: None,
-            attributes,
-            other: Vec::new(),
-        }
-    }
-
     /// Prints a description with our stream in its slot and the others refused; the version goes up when anything else
     /// changed (RFC 3264, 8).
-    fn describe(&mut self, slots: &[Slot], ours: Media, timing: &str) -> Vec<u8> {
-        let connection = Connection::new(self.capabilities.address);
-        let media = slots
-            .iter()
-            .map(|slot| {
-                if slot.ours {
-                    ours.clone()
-                } else {
-                    slot.refused()
-                }
-            })
-            .collect();
-        let mut session = Session {
-            origin: None,
-            name: "-".into(),
-            connection: Some(connection.clone()),
-            timing: timing.to_owned(),
-            attributes: Vec::new(),
-            other: Vec::new(),
-            media,
-        };
-        let body = session.to_string();
+    fn describe(&mut self, slots: &[Slot], ours: &Ours<'_>, timing: &str) -> Vec<u8> {
+        let address = self.capabilities.address;
+        let kind = if address.is_ipv4() { "IP4" } else { "IP6" };
+        let mut body = String::with_capacity(USUAL_LENGTH);
+        // Writing into a String cannot fail.
+        let _ = write!(body, "s=-\r\nc=IN {kind} {address}\r\nt={timing}\r\n");
+        for slot in slots {
+            if slot.ours {
+                ours.print(&mut body);
+            } else {
+                slot.print_refusal(&mut body);
+            }
+        }
         if self.local_body.as_ref() != Some(&body) {
             self.version += 1;
-            self.local_body = Some(body);
         }
-        session.origin = Some(Origin {
-            username: "vireo".into(),
-            session_id: self.session_id.to_string(),
-            version: self.version.to_string(),
-            connection,
-        });
-        let text = session.to_string();
-        self.local = Some(text.clone());
-        text.into_bytes()
+        let (session_id, version) = (self.session_id, self.version);
+        let mut text = String::with_capacity(body.len() + 128);
+        let _ = write!(
+            text,
+            "v=0\r\no=vireo {session_id} {version} IN {kind} {address}\r\n"
+        );
+        text.push_str(&body);
+        self.local_body = Some(body);
+        let sent = text.as_bytes().to_vec();
+        self.local = Some(text);
+        sent
+    }
+}
+
+/// Our stream, as a description has it.
+struct Ours<'a> {
+    port: u16,
+    codecs: &'a [(u8, Codec)],
+    event: Option<u8>,
+    ptime_ms: u16,
+    direction: Direction,
+}
+
+impl Ours<'_> {
+    /// The media description that offers or accepts the stream.
+    fn print(&self, out: &mut String) {
+        // Writing into a String cannot fail.
+        let _ = write!(out, "m=audio {} RTP/AVP", self.port);
+        for number in self
+            .codecs
+            .iter()
+            .map(|(number, _)| *number)
+            .chain(self.event)
+        {
+            let _ = write!(out, " {number}");
+        }
+        for (number, codec) in self.codecs {
+            let _ = write!(out, "\r\na=rtpmap:{number} {}/{CLOCK_RATE}", codec.name());
+        }
+        if let Some(number) = self.event {
+            let _ = write!(
+                out,
+                "\r\na=rtpmap:{number} telephone-event/{CLOCK_RATE}\r\na=fmtp:{number} 0-15"
+            );
+        }
+        let (ptime, direction) = (self.ptime_ms, self.direction.attribute());
+        let _ = write!(out, "\r\na=ptime:{ptime}\r\na={direction}\r\n");
     }
 }
 
@@ -412,36 +411,41 @@ struct Chosen {
 
 impl Slot {
     /// The media description that refuses the stream (RFC 3264, 6).
-    fn refused(&self) -> Media {
-        Media {
-            kind: self.kind.clone(),
-            port: 0,
-            port_count: None,
-            protocol: self.protocol.clone(),
-            formats: if self.formats.is_empty() {
-                vec!["0".into()]
-            } else {
-                self.formats.clone()
-            },
-            connection: None,
-            attributes: Vec::new(),
-            other: Vec::new(),
+    fn print_refusal(&self, out: &mut String) {
+        for part in ["m=", &self.kind, " 0 ", &self.protocol] {
+            out.push_str(part);
         }
+        if self.formats.is_empty() {
+            out.push_str(" 0");
+        }
+        for format in &self.formats {
+            out.push(' ');
+            out.push_str(format);
+        }
+        out.push_str("\r\n");
     }
 }
 
-fn slots_of(session: &Session, ours: usize) -> Vec<Slot> {
-    let slot = |(index, media): (usize, &Media)| Slot {
-        kind: media.kind.clone(),
-        protocol: media.protocol.clone(),
-        formats: media.formats.clone(),
+fn slots_of(session: &Session<'_>, ours: usize) -> Vec<Slot> {
+    let slot = |(index, media): (usize, &Media<'_>)| Slot {
+        kind: media.kind.as_ref().to_owned(),
+        protocol: media.protocol.to_owned(),
+        formats: if index == ours {
+            Vec::new()
+        } else {
+            media
+                .formats
+                .iter()
+                .map(|&format| format.to_owned())
+                .collect()
+        },
         ours: index == ours,
     };
     session.media.iter().enumerate().map(slot).collect()
 }
 
-fn read(bytes: &[u8]) -> Result<Session, Reject> {
-    Session::parse(bytes).map_err(|error| Reject::new(400, 399, &error.to_string()))
+fn read(text: &str) -> Result<Session<'_>, Reject> {
+    Session::parse(text).map_err(|error| Reject::new(400, 399, &error.to_string()))
 }
 
 fn no_audio() -> Reject {

@@ -41,8 +41,8 @@ pub(super) enum Payload {
 
 /// The payload types of a stream that mean something to us, in the stream's order. `a=rtpmap` goes before the static
 /// assignment.
-pub(super) fn payloads(media: &Media) -> Vec<Payload> {
-    let mut found = Vec::new();
+pub(super) fn payloads(media: &Media<'_>) -> Vec<Payload> {
+    let mut found = Vec::with_capacity(media.formats.len());
     for format in &media.formats {
         let Some(number) = format.parse::<u8>().ok().filter(|number| *number < 128) else {
             continue;

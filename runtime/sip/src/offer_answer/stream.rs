@@ -20,7 +20,11 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Reads address, port and direction of a stream; `ours` is the address that it must be reachable from.
-    pub(super) fn read(session: &Session, media: &Media, ours: IpAddr) -> Result<Self, Reject> {
+    pub(super) fn read(
+        session: &Session<'_>,
+        media: &Media<'_>,
+        ours: IpAddr,
+    ) -> Result<Self, Reject> {
         let connection = media.connection.as_ref().or(session.connection.as_ref());
         let connection =
             connection.ok_or_else(|| Reject::new(400, 399, "No connection address"))?;
@@ -59,7 +63,7 @@ impl Peer {
 }
 
 /// `a=rtcp` (RFC 3605), or the next port. `a=rtcp-mux` changes nothing, because we never agree to it.
-fn rtcp_address(media: &Media, rtp: SocketAddr) -> SocketAddr {
+fn rtcp_address(media: &Media<'_>, rtp: SocketAddr) -> SocketAddr {
     let next = SocketAddr::new(
         rtp.ip(),
         if rtp.port() == 0 {
@@ -83,8 +87,8 @@ fn rtcp_address(media: &Media, rtp: SocketAddr) -> SocketAddr {
 }
 
 /// The stream's direction attribute, else the session's, else both ways (RFC 8866, 6.7).
-fn direction(session: &Session, media: &Media) -> Direction {
-    let find = |attributes: &[crate::sdp::Attribute]| {
+fn direction(session: &Session<'_>, media: &Media<'_>) -> Direction {
+    let find = |attributes: &[crate::sdp::Attribute<'_>]| {
         attributes.iter().find_map(|attribute| {
             [
                 Direction::SendRecv,
@@ -103,7 +107,7 @@ fn direction(session: &Session, media: &Media) -> Direction {
 
 /// Milliseconds of audio in our packets: the peer's `a=ptime`, else ours; never beyond its `a=maxptime`, and a length
 /// that we can send.
-pub(super) fn ptime(media: &Media, ours: u16) -> u16 {
+pub(super) fn ptime(media: &Media<'_>, ours: u16) -> u16 {
     // Fractions, which RFC 8866, 6.4 allows, are cut off.
     let read = |name| {
         let value = media.attribute(name)?;

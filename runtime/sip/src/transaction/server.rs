@@ -1,9 +1,15 @@
 //! Server transactions: RFC 3261 section 17.2, RFC 6026 section 7.1.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Backoff, Reliability, Timers, sooner};
 use crate::time::Time;
+
+/// How long an INVITE waits for a response of the transaction user before it gets 100. RFC 3261 section 17.2.1 asks for
+/// one when no other response follows within 200 ms.
+const TRYING_AFTER: Duration = Duration::from_millis(150);
 
 /// What the owner of a server transaction has to do.
 #[must_use]
@@ -13,6 +19,8 @@ pub enum ServerAction {
     Nothing,
     /// Send the last response again.
     Retransmit,
+    /// Send 100: the transaction user has said nothing yet.
+    Trying,
     /// Hand the message to the transaction user (an ACK to a 2xx).
     Deliver,
     /// No ACK came for a final response other than 2xx (timer H).
@@ -21,10 +29,12 @@ pub enum ServerAction {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum InviteState {
-    /// No final response yet; `answered` once a provisional one was sent.
-    Proceeding {
-        answered: bool,
+    /// No response yet; a 100 is due at `until`.
+    Trying {
+        until: Time,
     },
+    /// No final response yet, but a provisional one.
+    Proceeding,
     /// 300-699 sent, waiting for its ACK until timer H; timer G retransmits.
     Completed {
         retransmit: Option<Backoff>,
@@ -53,20 +63,22 @@ pub struct InviteServer {
 impl InviteServer {
     /// A transaction for an INVITE that has just arrived.
     #[must_use]
-    pub fn new(reliability: Reliability) -> Self {
+    pub fn new(reliability: Reliability, now: Time) -> Self {
         Self {
-            state: InviteState::Proceeding { answered: false },
+            state: InviteState::Trying {
+                until: now + TRYING_AFTER,
+            },
             reliability,
         }
     }
 
     /// The transaction user sends a response with this status. Returns false, and changes nothing, after a final one.
     pub fn respond(&mut self, status: u16, now: Time, timers: &Timers) -> bool {
-        let InviteState::Proceeding { answered } = &mut self.state else {
+        if !self.is_proceeding() {
             return false;
-        };
+        }
         match status {
-            ..200 => *answered = true,
+            ..200 => self.state = InviteState::Proceeding,
             200..300 => {
                 self.state = InviteState::Accepted {
                     until: now + timers.give_up(),
@@ -89,9 +101,8 @@ impl InviteServer {
     /// The same INVITE arrived again.
     pub fn retransmitted(&self) -> ServerAction {
         match self.state {
-            InviteState::Proceeding { answered: true } | InviteState::Completed { .. } => {
-                ServerAction::Retransmit
-            }
+            InviteState::Trying { .. } => ServerAction::Trying,
+            InviteState::Proceeding | InviteState::Completed { .. } => ServerAction::Retransmit,
             _ => ServerAction::Nothing,
         }
     }
@@ -118,6 +129,10 @@ impl InviteServer {
     /// Time has passed.
     pub fn timeout(&mut self, now: Time) -> ServerAction {
         match &mut self.state {
+            InviteState::Trying { until } if *until <= now => {
+                self.state = InviteState::Proceeding;
+                ServerAction::Trying
+            }
             InviteState::Completed { give_up, .. } if *give_up <= now => {
                 self.state = InviteState::Terminated;
                 ServerAction::TimedOut
@@ -145,15 +160,20 @@ impl InviteServer {
                 retransmit,
                 give_up,
             } => sooner(retransmit.map(|r| r.at), Some(give_up)),
-            InviteState::Confirmed { until } | InviteState::Accepted { until } => Some(until),
-            InviteState::Proceeding { .. } | InviteState::Terminated => None,
+            InviteState::Trying { until }
+            | InviteState::Confirmed { until }
+            | InviteState::Accepted { until } => Some(until),
+            InviteState::Proceeding | InviteState::Terminated => None,
         }
     }
 
     /// Whether no final response was sent yet, so that a CANCEL has an effect.
     #[must_use]
     pub fn is_proceeding(&self) -> bool {
-        matches!(self.state, InviteState::Proceeding { .. })
+        matches!(
+            self.state,
+            InviteState::Trying { .. } | InviteState::Proceeding
+        )
     }
 
     /// Whether nothing is left to do but to absorb what comes again.

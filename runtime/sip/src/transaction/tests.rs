@@ -164,10 +164,29 @@ fn timer_k_absorbs_late_responses() {
 }
 
 #[test]
+fn an_invite_without_response_gets_100_at_its_retransmission_or_before_200_ms() {
+    let timers = Timers::default();
+    let mut invite = InviteServer::new(Reliability::Unreliable, START);
+    assert_eq!(invite.retransmitted(), ServerAction::Trying);
+    assert_eq!(invite.timeout(at(149)), ServerAction::Nothing);
+    assert_eq!(invite.deadline(), Some(at(150)));
+
+    let mut silent = invite.clone();
+    assert_eq!(silent.timeout(at(150)), ServerAction::Trying);
+    assert!(silent.is_proceeding());
+    assert!(silent.respond(100, at(150), &timers));
+    assert_eq!(silent.retransmitted(), ServerAction::Retransmit);
+    assert_eq!(silent.deadline(), None);
+
+    assert!(invite.respond(180, at(149), &timers));
+    assert_eq!(invite.timeout(at(150)), ServerAction::Nothing);
+    assert_eq!(invite.deadline(), None);
+}
+
+#[test]
 fn timer_g_retransmits_a_refusal_until_its_ack_or_timer_h() {
     let timers = Timers::default();
-    let mut invite = InviteServer::new(Reliability::Unreliable);
-    assert_eq!(invite.retransmitted(), ServerAction::Nothing);
+    let mut invite = InviteServer::new(Reliability::Unreliable, START);
     assert!(invite.respond(180, START, &timers));
     assert_eq!(invite.retransmitted(), ServerAction::Retransmit);
     assert!(invite.respond(486, START, &timers));
@@ -191,7 +210,7 @@ fn timer_g_retransmits_a_refusal_until_its_ack_or_timer_h() {
     assert_eq!(invite.timeout(at(5_100)), ServerAction::Nothing);
     assert!(invite.is_terminated());
 
-    let mut invite = InviteServer::new(Reliability::Reliable);
+    let mut invite = InviteServer::new(Reliability::Reliable, START);
     assert!(invite.respond(486, START, &timers));
     assert_eq!(
         invite.deadline(),
@@ -209,7 +228,7 @@ fn timer_g_retransmits_a_refusal_until_its_ack_or_timer_h() {
 fn timer_l_keeps_an_accepted_invite_from_becoming_a_second_call() {
     let timers = Timers::default();
     for reliability in [Reliability::Reliable, Reliability::Unreliable] {
-        let mut invite = InviteServer::new(reliability);
+        let mut invite = InviteServer::new(reliability, START);
         assert!(invite.respond(200, START, &timers));
         assert_eq!(invite.retransmitted(), ServerAction::Nothing);
         assert_eq!(invite.acknowledged(at(100), &timers), ServerAction::Deliver);

@@ -271,6 +271,7 @@ fn wsinv_is_read_to_the_last_detail() {
     );
     assert_eq!(request.body.len(), 150);
     assert!(request.sdp().is_some_and(|sdp| {
+        let sdp = std::str::from_utf8(sdp).unwrap();
         vireo_sip::sdp::Session::parse(sdp).is_ok_and(|sdp| sdp.media.len() == 2)
     }));
 }

@@ -48,6 +48,9 @@ impl Server {
 
     /// Takes note of a response of ours; false when the transaction is not open any more.
     fn advance(&mut self, status: u16, now: Time, timers: &Timers) -> bool {
+        // What stands is the wake-up for a 100, if any. The next one comes long after, and goes into the queue now: later
+        // it would be out of order there.
+        self.scheduled = None;
         match &mut self.machine {
             ServerMachine::Invite(machine) => machine.respond(status, now, timers),
             ServerMachine::NonInvite(machine) => machine.respond(status, now, timers),
@@ -118,10 +121,11 @@ impl Layer {
         path: Path,
         leg: Option<LegId>,
         merged: Option<Key>,
+        now: Time,
     ) {
         let reliability = path.reliability();
         let machine = match method {
-            Method::Invite => ServerMachine::Invite(InviteServer::new(reliability)),
+            Method::Invite => ServerMachine::Invite(InviteServer::new(reliability, now)),
             _ => ServerMachine::NonInvite(NonInviteServer::new(reliability)),
         };
         if let Some(merged) = merged {
@@ -137,6 +141,7 @@ impl Layer {
             scheduled: None,
         };
         self.servers.insert(key, Box::new(server));
+        self.settle_server(key);
     }
 
     /// Sends a response within a transaction, if it is still open.
@@ -207,7 +212,7 @@ impl Layer {
     }
 
     /// Absorbs a retransmitted request. Returns false when the request is new.
-    pub(in crate::endpoint) fn absorb(&mut self, key: Key) -> bool {
+    pub(in crate::endpoint) fn absorb(&mut self, key: Key, request: &Request, now: Time) -> bool {
         let Some(server) = self.servers.get(&key) else {
             return false;
         };
@@ -216,12 +221,22 @@ impl Layer {
             ServerMachine::Invite(machine) => machine.retransmitted(),
             ServerMachine::NonInvite(machine) => machine.retransmitted(),
         };
-        if action == ServerAction::Retransmit && !server.last.is_empty() {
-            let transmit = server.path.transmit(server.last.clone());
-            self.counters.retransmissions_sent += 1;
-            self.transmits.push_back(transmit);
+        match action {
+            ServerAction::Retransmit if !server.last.is_empty() => {
+                let transmit = server.path.transmit(server.last.clone());
+                self.counters.retransmissions_sent += 1;
+                self.transmits.push_back(transmit);
+            }
+            ServerAction::Trying => self.trying(key, request, now),
+            _ => {}
         }
         true
+    }
+
+    /// Sends 100 to this INVITE (RFC 3261 section 17.2.1).
+    pub(in crate::endpoint) fn trying(&mut self, key: Key, request: &Request, now: Time) {
+        let response = self.response(request, 100, "");
+        self.respond(key, &response, now);
     }
 
     /// An ACK arrived with the branch of this transaction.
@@ -266,10 +281,15 @@ impl Layer {
         false
     }
 
-    pub(in crate::endpoint) fn server_due(&mut self, key: Key, at: Time, now: Time) {
-        let Some(server) = self.servers.get_mut(&key) else {
-            return;
-        };
+    /// Does what is due. Returns the leg whose INVITE has waited long enough for a response and gets 100 now.
+    pub(in crate::endpoint) fn server_due(
+        &mut self,
+        key: Key,
+        at: Time,
+        now: Time,
+    ) -> Option<LegId> {
+        let server = self.servers.get_mut(&key)?;
+        let leg = server.leg;
         if server.scheduled == Some(at) {
             server.scheduled = None;
         }
@@ -284,9 +304,10 @@ impl Layer {
                 self.transmits.push_back(transmit);
             }
             ServerAction::TimedOut => self.counters.never_acknowledged += 1,
-            ServerAction::Nothing | ServerAction::Deliver => {}
+            ServerAction::Nothing | ServerAction::Deliver | ServerAction::Trying => {}
         }
         self.settle_server(key);
+        leg.filter(|_| action == ServerAction::Trying)
     }
 
     pub(in crate::endpoint) fn server(&self, key: Key) -> Option<&Server> {

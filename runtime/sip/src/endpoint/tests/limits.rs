@@ -235,11 +235,7 @@ fn calls_that_nobody_could_take_over_are_refused() {
     for n in 1_000..1_003 {
         probe.send(nth(n).to_string());
     }
-    assert_eq!(
-        probe.sent(),
-        ["100 INVITE", "100 INVITE", "503 INVITE"],
-        "exactly"
-    );
+    assert_eq!(probe.sent(), ["503 INVITE"], "exactly");
     assert_eq!(probe.events(), ["Incoming"; 2]);
     assert_eq!(probe.endpoint.counters().refused_queue, 1);
     probe.endpoint.set_room(1);
@@ -259,7 +255,7 @@ fn draining_refuses_new_calls_and_spares_the_others() {
         (503, Some(5))
     );
     probe.send(Text::reinvite(&tag, 2).to_string());
-    assert_eq!(probe.sent(), ["100 INVITE"]);
+    assert!(probe.sent().is_empty());
     assert_eq!(probe.events(), ["Reoffer"]);
     probe.endpoint.set_admission(Admission::Open);
     probe.send(nth(3).to_string());

@@ -10,7 +10,7 @@ fn the_peer_changes_the_session_and_its_address() {
     let mut reinvite = Text::reinvite(&tag, 2);
     reinvite.extra = "Contact: <sip:new@192.0.2.99:5099>\r\n".into();
     probe.send(reinvite.to_string());
-    assert_eq!(probe.sent(), ["100 INVITE"]);
+    assert!(probe.sent().is_empty());
     assert!(matches!(
         probe.next_event(),
         Some(LegEvent::Reoffer { sdp: Some(_) })
@@ -83,7 +83,6 @@ fn overlapping_reinvites_are_told_to_wait() {
     let (id, tag) = probe.established();
     probe.send(Text::reinvite(&tag, 2).to_string());
     probe.send(Text::reinvite(&tag, 3).to_string());
-    assert_eq!(probe.next_response().status, 100);
     let refusal = probe.next_response();
     assert_eq!(refusal.status, 500);
     assert!(refusal.headers.retry_after().is_some_and(|wait| wait <= 10));
