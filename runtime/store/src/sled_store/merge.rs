@@ -13,8 +13,14 @@ use super::overlay::Writes;
 use super::{Shared, engine};
 use crate::{Result, StoreError};
 
-/// Writes that sled takes at once; readers wait for as long as that takes.
-const STEP: usize = 128;
+/// A leaf of sled's tree holds so many pairs; the next one splits it in two.
+const LEAF: usize = 16;
+
+/// So many pairs stay in the left leaf when one splits.
+const LEFT: usize = 9;
+
+/// So many leaves are filled before the next ones.
+const LEAVES: usize = 64;
 
 /// When a merge is tried again that the disk refused.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -46,21 +52,12 @@ impl Target {
     /// Moves the writes, and deletes their logs when sled has them on disk. Doing it again, wholly or in
     /// part, changes nothing.
     pub fn merge(&self, writes: &Writes, old: &[PathBuf]) -> Result<()> {
-        let mut step = sled::Batch::default();
-        let mut length = 0;
-        for (key, value) in writes {
-            match value {
-                Some(value) => step.insert(&**key, &**value),
-                None => step.remove(&**key),
-            }
-            length += 1;
-            if length == STEP {
-                self.apply(std::mem::take(&mut step))?;
-                length = 0;
-            }
-        }
-        if length > 0 {
-            self.apply(step)?;
+        for (key, value) in filling_pages(writes) {
+            let written = match value {
+                Some(value) => self.db.insert(&**key, &**value),
+                None => self.db.remove(&**key),
+            };
+            written.map_err(|error| engine("writing", error))?;
         }
         if !writes.is_empty() {
             self.flush()?;
@@ -68,12 +65,6 @@ impl Target {
         old.iter().try_for_each(|path| {
             fs::remove_file(path).map_err(|error| StoreError::io("delete", path, error))
         })
-    }
-
-    fn apply(&self, step: sled::Batch) -> Result<()> {
-        self.db
-            .apply_batch(step)
-            .map_err(|error| engine("writing", error))
     }
 
     /// sled asks the kernel to write its buffers out (`sync_file_range`), but not for the file's length
@@ -84,6 +75,32 @@ impl Target {
             .sync_data()
             .map_err(|error| StoreError::io("sync", &self.path, error))
     }
+}
+
+/// All writes, in an order that leaves full leaves behind. In the order of the keys every leaf would
+/// split as soon as it is full and stay half empty; and a split writes two leaves and the index above
+/// them. So of every sixteen keys first come nine, which are what one leaf keeps in a split, and then
+/// the seven that fill it up.
+fn filling_pages(writes: &Writes) -> impl Iterator<Item = (&Box<[u8]>, &Option<Box<[u8]>>)> {
+    let mut ahead = writes.iter();
+    let mut later = Vec::with_capacity(LEAVES * (LEAF - LEFT));
+    let mut place = 0;
+    std::iter::from_fn(move || {
+        loop {
+            if place == LEAVES * LEAF || ahead.len() == 0 {
+                if let Some(write) = later.pop() {
+                    return Some(write);
+                }
+                place = 0;
+            }
+            let write = ahead.next()?;
+            place += 1;
+            if place % LEAF < LEFT {
+                return Some(write);
+            }
+            later.push(write);
+        }
+    })
 }
 
 /// The thread that merges. Dropping it leaves what it has not begun to the log.
@@ -136,6 +153,28 @@ impl Drop for Merger {
             && thread.join().is_err()
         {
             tracing::error!("the store's merging thread panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_write_has_its_turn() {
+        for length in [0, 1, 15, 16, 17, 1_023, 1_024, 1_025, 3_000] {
+            let mut writes = Writes::new();
+            for number in 0..length as u32 {
+                let value = (number % 3 != 0).then(|| Box::from(number.to_le_bytes()));
+                writes.insert(Box::from(number.to_be_bytes()), value);
+            }
+            let turns: Vec<_> = filling_pages(&writes).collect();
+            assert_eq!(turns.len(), length);
+            let again: Writes = (turns.into_iter())
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            assert_eq!(again, writes);
         }
     }
 }

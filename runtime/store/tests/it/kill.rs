@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use vireo_store::cdr::{Cdr, OpenCall, Outcome, Query};
 use vireo_store::deployments::{Deploy, Serving};
 use vireo_store::journal::{Entry, Json};
-use vireo_store::{Cdrs, Deployments, Journal, SledStore, Store};
+use vireo_store::{Cdrs, Deployments, Journal, SledOptions, SledStore, Store};
 
 const DIR: &str = "VIREO_STORE_TEST_DIR";
 const ROUND: &str = "VIREO_STORE_TEST_ROUND";
@@ -27,7 +27,13 @@ fn child() {
         return;
     };
     let round = round.into_string().unwrap();
-    let store: Arc<dyn Store> = Arc::new(SledStore::open(PathBuf::from(dir)).unwrap());
+    // In every other round merges are so small that the kill falls into one.
+    let options = SledOptions::new(PathBuf::from(dir));
+    let options = match round.parse::<usize>().unwrap() % 2 {
+        0 => options.merge_bytes(50_000),
+        _ => options,
+    };
+    let store: Arc<dyn Store> = Arc::new(options.open().unwrap());
     let deployments = Deployments::new(store.clone());
     let digest = deployments
         .components()
