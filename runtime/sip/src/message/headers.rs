@@ -335,6 +335,9 @@ impl Headers {
     }
 }
 
+/// Room that a message which was read has for a Via of its own: that of a request is stamped with where it came from.
+const STAMP: usize = 192;
+
 /// Bytes that a printed line has beside its name and value.
 const LINE_OVERHEAD: usize = 4;
 
@@ -397,10 +400,9 @@ impl Reader {
     }
 
     pub(crate) fn finish(self, text: &[u8]) -> Headers {
-        let mut headers = Headers {
-            text: text.to_vec(),
-            lines: self.lines,
-        };
+        let mut headers = Headers::with_capacity(text.len() + STAMP, 0);
+        headers.text.extend_from_slice(text);
+        headers.lines = self.lines;
         if self.unclean {
             headers.seal(0);
             for line in &mut headers.lines {
@@ -413,16 +415,15 @@ impl Reader {
 
 impl Headers {
     /// Takes all `Content-Length` lines off and hands their values out.
-    pub(crate) fn take_content_lengths(&mut self) -> impl Iterator<Item = &[u8]> {
-        let mut taken = Vec::new();
+    pub(crate) fn take_content_lengths(&mut self, mut take: impl FnMut(&[u8])) {
+        let text = &self.text;
         self.lines.retain(|line| {
             let is_length = matches!(line.name, LineName::Known(Known::ContentLength));
             if is_length {
-                taken.push(line.value);
+                take(line.value.of(text));
             }
             !is_length
         });
-        taken.into_iter().map(|value| value.of(&self.text))
     }
 }
 

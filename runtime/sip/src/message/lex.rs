@@ -62,6 +62,11 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// Index of the first `separator` that stands neither in a quoted string nor between `<` and `>`.
 pub(crate) fn find_outside(bytes: &[u8], separator: u8) -> Option<usize> {
+    let first = memchr::memchr(separator, bytes)?;
+    // Nearly always nothing is open there; the vectorised searches settle that without walking the bytes.
+    if memchr::memchr2(b'"', b'<', bytes.get(..first)?).is_none() {
+        return Some(first);
+    }
     let mut quoted = false;
     let mut angled = false;
     let mut escaped = false;
@@ -108,10 +113,7 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest?;
-        // Most values hold one item; the vectorised search settles that without walking the value.
-        let cut =
-            memchr::memchr(self.separator, rest).and_then(|_| find_outside(rest, self.separator));
-        let (item, after) = match cut {
+        let (item, after) = match find_outside(rest, self.separator) {
             Some(at) => (rest.get(..at)?, rest.get(at + 1..)),
             None => (rest, None),
         };

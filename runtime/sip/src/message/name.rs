@@ -10,6 +10,8 @@ pub(crate) enum Kind {
 struct Entry {
     known: Known,
     name: &'static str,
+    /// First letter of the name in lower case, which most candidates of a length differ in.
+    initial: u8,
     /// Lower-case compact form, or 0.
     compact: u8,
 }
@@ -22,7 +24,12 @@ macro_rules! known_headers {
         pub(crate) enum Known { $($known),* }
 
         const KNOWN: &[Entry] = &[
-            $(Entry { known: Known::$known, name: $name, compact: $compact }),*
+            $(Entry {
+                known: Known::$known,
+                name: $name,
+                initial: $name.as_bytes()[0].to_ascii_lowercase(),
+                compact: $compact,
+            }),*
         ];
 
         impl Known {
@@ -131,11 +138,14 @@ impl Known {
                 .find(|entry| entry.compact != 0 && entry.compact == letter);
             return found.map(|entry| entry.known);
         }
+        let initial = name.first()?.to_ascii_lowercase();
         let candidates = BY_LENGTH.get(name.len())?;
         candidates
             .iter()
             .map_while(|&index| KNOWN.get(usize::from(index)))
-            .find(|entry| entry.name.as_bytes().eq_ignore_ascii_case(name))
+            .find(|entry| {
+                entry.initial == initial && entry.name.as_bytes().eq_ignore_ascii_case(name)
+            })
             .map(|entry| entry.known)
     }
 }

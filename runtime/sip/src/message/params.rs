@@ -70,6 +70,15 @@ impl Params {
         }
     }
 
+    /// Are there none, or only such as may stand as they are?
+    pub(crate) fn are_clean(bytes: &[u8]) -> bool {
+        match lex::trim(bytes) {
+            [] => true,
+            [b';', list @ ..] => is_clean(list),
+            _ => false,
+        }
+    }
+
     /// Reads parameters one by one.
     fn parse_items(list: &[u8]) -> Result<Self, BadParam> {
         let mut params = Self {

@@ -334,15 +334,17 @@ fn read_status_line(line: &[u8]) -> Option<StartLine> {
 
 /// Takes the Content-Length off the headers. Several are let through when they agree.
 fn content_length(headers: &mut Headers, offset: usize) -> Result<Option<usize>, Fault> {
-    let mut length = None;
-    for value in headers.take_content_lengths() {
-        let value = lex::number(value).ok_or(Fault::bad(offset, "Malformed Content-Length"))?;
-        if length.is_some_and(|earlier| earlier != value) {
-            return Err(Fault::bad(offset, "Several Content-Length headers"));
-        }
-        length = Some(value);
-    }
-    Ok(length)
+    let mut length = Ok(None);
+    headers.take_content_lengths(|value| {
+        length = length.and_then(|earlier| {
+            let value = lex::number(value).ok_or(Fault::bad(offset, "Malformed Content-Length"))?;
+            if earlier.is_some_and(|earlier: usize| earlier != value) {
+                return Err(Fault::bad(offset, "Several Content-Length headers"));
+            }
+            Ok(Some(value))
+        });
+    });
+    length
 }
 
 /// What every message must have (RFC 3261, 8.1.1), in a form that can be read.
@@ -410,7 +412,8 @@ impl Headers {
 
 /// A response with what every response copies from its request (RFC 3261, 8.2.6.2).
 pub(crate) fn reply_to(request: &Headers, status: u16) -> Response {
-    let mut headers = Headers::with_capacity(512, 12);
+    // With what a 200 has beside: Record-Route, Contact, Allow, Server, Content-Type.
+    let mut headers = Headers::with_capacity(1024, 16);
     for known in [
         Known::Via,
         Known::From,

@@ -237,10 +237,12 @@ impl<'a> ViaRef<'a> {
         let (host, params) = rest.split_at_checked(host_end).ok_or(ViaError("no host"))?;
         let (host, port) =
             HostRef::parse_with_port(host).ok_or(ViaError("malformed host or port"))?;
-        if lex::Items::new(params, b';').skip(1).any(<[u8]>::is_empty) {
-            return Err(ViaError("empty parameter"));
+        if !Params::are_clean(params) {
+            if lex::Items::new(params, b';').skip(1).any(<[u8]>::is_empty) {
+                return Err(ViaError("empty parameter"));
+            }
+            Params::check(params).map_err(|error| ViaError(error.0))?;
         }
-        Params::check(params).map_err(|error| ViaError(error.0))?;
         Ok(Self {
             transport,
             host,
