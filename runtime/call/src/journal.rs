@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use vireo_host::{Answer, Request};
-use vireo_store::cdr::{Cdr, OpenCall};
+use vireo_store::cdr::{Cdr, Mark, OpenCall};
 use vireo_store::journal::Lines;
 use vireo_store::{Cdrs, DurableCallback, Journal};
 
@@ -24,7 +24,7 @@ const WINDOW: Duration = Duration::from_millis(20);
 
 /// What a call hands over.
 enum Message {
-    Began(Box<OpenCall>),
+    Began(Mark),
     Lines(Arc<str>, Lines),
     Ended(Box<Ended>),
 }
@@ -127,7 +127,7 @@ impl Writer {
             std::thread::sleep(WINDOW);
             for message in std::iter::once(first).chain(messages.try_iter()) {
                 match message {
-                    Message::Began(call) => began(&self.cdrs, &call),
+                    Message::Began(mark) => began(&self.cdrs, &mark),
                     Message::Lines(call, lines) => running.entry(call).or_default().append(lines),
                     Message::Ended(end) => ended.push(end),
                 }
@@ -146,9 +146,9 @@ impl Writer {
     }
 }
 
-fn began(cdrs: &Cdrs, call: &OpenCall) {
-    if let Err(error) = cdrs.open(call) {
-        tracing::error!(call = call.call_id, %error, "the call could not be marked as open");
+fn began(cdrs: &Cdrs, mark: &Mark) {
+    if let Err(error) = cdrs.mark(mark) {
+        tracing::error!(?mark, %error, "the call could not be marked as open");
     }
 }
 
@@ -174,10 +174,16 @@ impl CallJournal {
     /// Leaves a mark of the call, which after a crash becomes a CDR.
     pub fn began(&self, call: &OpenCall) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(Message::Began(call))) =
-            queue.try_send(Message::Began(Box::new(call.clone())))
+        let mark = match Mark::of(call) {
+            Ok(mark) => mark,
+            Err(error) => {
+                tracing::error!(call = call.call_id, %error, "the call has no mark");
+                return;
+            }
+        };
+        if let Err(TrySendError::Full(Message::Began(mark))) = queue.try_send(Message::Began(mark))
         {
-            began(&self.cdrs, &call);
+            began(&self.cdrs, &mark);
         }
     }
 

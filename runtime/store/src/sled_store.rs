@@ -2,7 +2,7 @@
 //! before it.
 //!
 //! A write goes into memory and, with the next flush, into the log. When 4 MiB have come together a
-//! thread moves them into sled, in the order of their keys, and the log begins anew. So a promise
+//! thread moves them into sled, in an order that fills its pages, and the log begins anew. So a promise
 //! costs one write and one sync whatever was written, sled is written to in few large steps, and
 //! the marks of calls, which are deleted after seconds, are never written to it.
 
@@ -187,10 +187,11 @@ impl Commits {
         if !self.unwritten.is_empty() {
             self.log.commit(&mut self.unwritten)?;
         }
-        self.unwritten = std::mem::replace(&mut self.shared.lock().frame, Frame::new());
+        self.unwritten.clear();
+        std::mem::swap(&mut self.unwritten, &mut self.shared.lock().frame);
         if !self.unwritten.is_empty() {
             self.log.commit(&mut self.unwritten)?;
-            self.unwritten = Frame::new();
+            self.unwritten.clear();
         }
         for order in self.before_merge.drain(..) {
             // The thread is gone only while the store closes, which merges by itself.

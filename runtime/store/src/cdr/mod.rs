@@ -10,6 +10,7 @@
 
 mod record;
 
+use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -29,6 +30,9 @@ pub use record::{
 pub(crate) const OPEN: &str = "c/o/";
 const BY_TIME: &[u8] = b"c/t/";
 const BY_ID: &str = "c/i/";
+
+/// What a CDR takes, most often.
+const RECORD_BYTES: usize = 1024;
 
 /// Which CDRs are wanted. The default wants the newest hundred.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +82,35 @@ impl Query {
     }
 }
 
+/// What is known of a running call, as it is stored: another thread can write it without a copy of
+/// the call.
+pub struct Mark {
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.key))
+    }
+}
+
+impl Mark {
+    /// The mark of a call.
+    ///
+    /// # Errors
+    /// [`StoreError::CallId`].
+    pub fn of(call: &OpenCall) -> Result<Self> {
+        let key = open_key(&call.call_id)?;
+        let value = if call.is_bounded() {
+            to_json(call)?
+        } else {
+            to_json(&call.clone().bounded())?
+        };
+        Ok(Self { key, value })
+    }
+}
+
 /// The CDRs of all calls.
 #[derive(Debug, Clone)]
 pub struct Cdrs {
@@ -96,8 +129,15 @@ impl Cdrs {
     /// # Errors
     /// [`StoreError::CallId`], and what the store reports.
     pub fn open(&self, call: &OpenCall) -> Result<()> {
-        let key = open_key(&call.call_id)?;
-        self.store.put(&key, &to_json(&call.clone().bounded())?)
+        self.mark(&Mark::of(call)?)
+    }
+
+    /// As [`open`](Self::open), with a mark that was made before.
+    ///
+    /// # Errors
+    /// What the store reports.
+    pub fn mark(&self, mark: &Mark) -> Result<()> {
+        self.store.put(&mark.key, &mark.value)
     }
 
     /// The marks: calls that are running, or were when the process died. Ordered by call id.
@@ -320,10 +360,12 @@ fn time_key(received_ms: u64, call_id: &str) -> Vec<u8> {
 }
 
 fn to_json<T: Serialize>(record: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec(record).map_err(|error| StoreError::Encode {
+    let mut text = Vec::with_capacity(RECORD_BYTES);
+    serde_json::to_writer(&mut text, record).map_err(|error| StoreError::Encode {
         what: "CDR",
         detail: error.to_string(),
-    })
+    })?;
+    Ok(text)
 }
 
 fn from_json<T: DeserializeOwned>(what: &'static str, key: &[u8], value: &[u8]) -> Result<T> {

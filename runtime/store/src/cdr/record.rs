@@ -181,6 +181,13 @@ pub struct OpenCall {
 }
 
 impl OpenCall {
+    /// Is every text so short that it fits into the store?
+    pub(crate) fn is_bounded(&self) -> bool {
+        let texts = [&self.node, &self.trunk, &self.caller, &self.called];
+        let optional = [&self.route, &self.flow].into_iter().flatten();
+        (texts.into_iter().chain(optional)).all(|text| text.len() <= MAX_TEXT_BYTES)
+    }
+
     /// Cuts every text to a length that fits into the store.
     #[must_use]
     pub(crate) fn bounded(mut self) -> Self {

@@ -18,6 +18,8 @@ use crate::{Result, StoreError};
 
 const MAGIC: &[u8; 8] = b"VIREOLG1";
 const HEADER: usize = 8;
+/// The memory that an empty frame keeps at the most, in bytes.
+const KEPT: usize = 1024 * 1024;
 const DELETION: u8 = 0;
 const PUT: u8 = 1;
 
@@ -49,6 +51,14 @@ impl Frame {
 
     pub fn is_empty(&self) -> bool {
         self.0.len() == HEADER
+    }
+
+    /// Forgets the writes, and keeps the memory for the next ones if it is not much.
+    pub fn clear(&mut self) {
+        if self.0.capacity() > KEPT {
+            *self = Self::new();
+        }
+        self.0.truncate(HEADER);
     }
 
     /// Bytes of writes.

@@ -148,6 +148,9 @@ impl Overlay {
                 .range::<[u8], _>(bounds)
                 .map(|(key, value)| Ok((key.to_vec(), Some(value.to_vec()))));
             layers.push(turned(passing, direction));
+            if is_all_passing(bounds) {
+                return Merged { layers, direction };
+            }
             for layer in [Some(&self.recent), self.merging.as_deref()]
                 .into_iter()
                 .flatten()
@@ -158,13 +161,11 @@ impl Overlay {
                 });
                 layers.push(turned(writes, direction));
             }
-            if !is_all_passing(bounds) {
-                let pairs = tree.range::<&[u8], _>(bounds).map(|pair| match pair {
-                    Ok((key, value)) => Ok((key.to_vec(), Some(value.to_vec()))),
-                    Err(error) => Err(engine("reading", error)),
-                });
-                layers.push(turned(pairs, direction));
-            }
+            let pairs = tree.range::<&[u8], _>(bounds).map(|pair| match pair {
+                Ok((key, value)) => Ok((key.to_vec(), Some(value.to_vec()))),
+                Err(error) => Err(engine("reading", error)),
+            });
+            layers.push(turned(pairs, direction));
         }
         Merged { layers, direction }
     }
