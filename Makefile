@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 VIREO = $(CARGO_TARGET_DIR)/release/vireo
 # Crates outside the workspace, checked on the host; flows are linked by scripts/build-flow.sh.
-FLOW_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard sdk/rust/Cargo.toml examples/*/Cargo.toml flows/*/Cargo.toml tests/flows/Cargo.toml))
+FLOW_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard sdk/rust/Cargo.toml examples/*/Cargo.toml flows/*/Cargo.toml tests/flows/Cargo.toml tests/conformance/flows/rust/Cargo.toml))
 STEP = @printf '\n== %s\n' "$(1)"
 
 ## Show this list
@@ -31,7 +31,7 @@ run: setup prompts flows build
 
 ## Run all checks and tests, end to end with SIPp
 .PHONY: test
-test: setup prompts flows check build
+test: setup prompts flows check build languages
 	$(call STEP,Tests of the SDK and of the flows)
 	@for crate in $(FLOW_CRATES); do \
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
@@ -40,6 +40,8 @@ test: setup prompts flows check build
 	@$(VIREO) test examples tests/flows
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
+	$(call STEP,Projects of vireo new)
+	@VIREO=$(VIREO) scripts/test-projects.sh
 
 ## Measure what calls cost (ONLY=signalling,ivr-a,ivr-b,overload; ARGS=--quick): docs/load-testing.md
 .PHONY: bench
@@ -56,6 +58,7 @@ soak: setup prompts flows build
 ## Check formatting, lints and licences
 .PHONY: check
 check: fmt-check licences
+	@scripts/make-bindings.sh --check
 	$(call STEP,Lints)
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	@for crate in $(FLOW_CRATES); do \
@@ -74,6 +77,13 @@ build:
 flows: setup
 	$(call STEP,Flows)
 	@scripts/build-flows.sh
+
+## Fetch the compilers of the flow languages (LANGS=rust,c narrows it) and build the conformance flows
+.PHONY: languages
+languages: build
+	$(call STEP,Flow languages)
+	@scripts/languages.sh fetch
+	@VIREO=$(VIREO) scripts/build-conformance.sh
 
 ## Make the prompts of examples and tests in target/prompts
 .PHONY: prompts

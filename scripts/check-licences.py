@@ -180,9 +180,11 @@ def main():
     manifests = [os.path.abspath(path) for path in sys.argv[1:]] or [
         str(ROOT / "Cargo.toml"),
         str(ROOT / "sdk/rust/Cargo.toml"),
+        str(ROOT / "sdk/bindings/Cargo.toml"),
         *sorted(glob.glob(str(ROOT / "examples/*/Cargo.toml"))),
         *sorted(glob.glob(str(ROOT / "flows/*/Cargo.toml"))),
         str(ROOT / "tests/flows/Cargo.toml"),
+        str(ROOT / "tests/conformance/flows/rust/Cargo.toml"),
     ]
     problems, count, repeated = [], 0, {}
     for manifest in manifests:

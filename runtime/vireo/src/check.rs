@@ -32,8 +32,8 @@ pub(crate) fn problems(error: ComponentError) -> Vec<ComponentProblem> {
         other => vec![ComponentProblem {
             what: other.to_string(),
             advice:
-                "build Rust flows with scripts/build-flow.sh; `wasm-tools component new` makes \
-                     a component of a core module"
+                "`vireo build` makes a component of a core module; `vireo new` writes a project \
+                     that builds one"
                     .to_owned(),
         }],
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::develop::{BuildArgs, NewArgs};
 use crate::config::{SipAddress, SipTransport};
 use crate::logging::LogFormat;
 
@@ -70,6 +71,10 @@ pub enum Command {
     Call(CallArgs),
     /// Starts a server, places a call to it, and shows the call as a timeline.
     Demo(DemoArgs),
+    /// Starts a project: a first flow, the SDK of its language, and how to build it.
+    New(NewArgs),
+    /// Makes a component of the core module that a compiler wrote.
+    Build(BuildArgs),
     /// Says what a component imports and needs, and what is wrong with it.
     Check(CheckArgs),
     /// Tests flows without a telephone: scripts say what the caller does and what must happen, and
@@ -498,6 +503,10 @@ mod tests {
             "test a.test.toml --flow demo=a.wasm --prompts prompts",
             "test --schema",
             "try a.wasm --flow demo --prompts p --texts p.tsv --caller 1 --called 2 --language en --parameter a=b --setting c=d",
+            "new hotline --lang c",
+            "new flows/hotline",
+            "build hotline.core.wasm",
+            "build a.wasm -o b.wasm",
             "flow deploy demo a.wasm --note why",
             "flow deploy demo a.wasm --config examples/demo.toml",
             "flow list --json",

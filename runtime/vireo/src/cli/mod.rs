@@ -8,6 +8,7 @@ mod calls;
 mod client;
 mod config;
 mod connection;
+mod develop;
 mod error;
 mod explain;
 mod flow;
@@ -25,6 +26,7 @@ pub use args::{
     ServeArgs, Switch, TestArgs, TryArgs,
 };
 pub use client::{Client, ClientError};
+pub use develop::{BuildArgs, NewArgs};
 pub use error::{CliError, Exit};
 pub(crate) use output::short;
 pub use output::{Output, Table};
@@ -103,6 +105,8 @@ pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliErr
         Command::Check(args) => engine.check(args, global, output),
         Command::Test(args) => engine.test(args, global, output),
         Command::Try(args) => engine.attempt(args, global, output),
+        Command::New(args) => develop::new(args, output),
+        Command::Build(args) => develop::build(args, output),
         Command::Config(command) => config::run(command, global, output),
         Command::Explain { code } => explain::run(code.as_deref(), output),
         Command::Openapi => {
