@@ -1,5 +1,6 @@
 //! From a flow's request to a verb of the call's machine.
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use vireo_audio::tone;
@@ -10,6 +11,9 @@ use vireo_rtp::{Repeat, Segment};
 use crate::machine::{GatherPrompts, Verb};
 use crate::message;
 use crate::prompts::Resolve;
+
+/// Rendered once: 1,600 samples take longer than the rest of a verb.
+static BEEP: LazyLock<Arc<[i16]>> = LazyLock::new(|| tone::render(&tone::BEEP).into());
 
 /// The verb with its prompts looked up; none for what the machine does not do.
 ///
@@ -43,7 +47,7 @@ pub fn verb(request: &Request, lookup: &impl Resolve) -> Result<Option<Verb>, Er
         Request::Record(options) => {
             let mut prompt = lookup.resolve(&options.prompt)?;
             if options.beep {
-                prompt.push(Segment::Samples(tone::render(&tone::BEEP).into()));
+                prompt.push(Segment::Samples(Arc::clone(&BEEP)));
             }
             Verb::Record(message::Spec {
                 prompt,
