@@ -122,12 +122,13 @@ impl Coverage {
     #[must_use]
     pub fn prompts_left<'p>(&self, existing: &'p [String], wasm: &[u8]) -> Vec<&'p str> {
         let text = String::from_utf8_lossy(wasm);
-        // Names of functions stand in a component too: "main_menu" does not mean "menu".
+        // Functions and sentences stand in a component too: neither "main_menu" nor "not on the
+        // menu" means "menu".
         let count = |name: &str| {
             let all = text.match_indices(name).filter(|(at, _)| {
                 let before = text[..*at].chars().next_back();
                 let after = text[at + name.len()..].chars().next();
-                !matches!(before, Some('_' | ':')) && after != Some('_')
+                !matches!(before, Some('_' | ':' | ' ')) && !matches!(after, Some('_' | ' '))
             });
             all.count()
         };
@@ -136,10 +137,43 @@ impl Coverage {
                 // Nor does "demo/menu".
                 let longer = (existing.iter())
                     .filter(|other| other.len() > name.len() && other.contains(name.as_str()));
-                let hidden: usize = longer.map(|other| count(other)).sum();
+                let hidden: usize = longer
+                    .map(|other| text.matches(other.as_str()).count())
+                    .sum();
                 count(name) > hidden
             }
         });
         left.map(String::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prompts_are_found_by_their_names_in_the_component() {
+        let existing = ["menu", "demo/menu", "welcome", "demo/bye", "sorry"].map(str::to_owned);
+        let mut coverage = Coverage::default();
+        coverage.prompts.insert("demo/menu".to_owned());
+        let wasm = b"\0asm demo/menudemo/byewelcome\xffmain_menu::sorry_for is not on the menu";
+        assert_eq!(
+            coverage.prompts_left(&existing, wasm),
+            ["welcome", "demo/bye"]
+        );
+    }
+
+    #[test]
+    fn what_never_came_of_a_gather() {
+        let all = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let mut gathered = Gathered {
+            accepts: all(&["1", "2"]),
+            entered: all(&["2"]),
+            results: [3, 1, 0],
+        };
+        assert_eq!(gathered.never(), ["1", "no match"]);
+        gathered.accepts = all(&[]);
+        gathered.results = [0, 1, 1];
+        assert_eq!(gathered.never(), ["an entry"]);
     }
 }
