@@ -196,9 +196,10 @@ impl Sender {
 
 impl Packet {
     /// Reads the header (RFC 3550, 5.1); `None` for what is no RTP. No CSRCs, no extension: the
-    /// server sends neither.
+    /// server sends neither. RTCP is told by its packet type (RFC 5761, 4): the port above a peer's,
+    /// where its RTCP goes, may be that of another peer.
     pub fn parse(packet: &[u8], at_ns: i64) -> Option<Self> {
-        if packet.len() < 12 || packet[0] >> 6 != 2 {
+        if packet.len() < 12 || packet[0] >> 6 != 2 || (192..=223).contains(&packet[1]) {
             return None;
         }
         Some(Self {
