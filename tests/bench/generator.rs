@@ -87,6 +87,10 @@ impl Generator {
         }
         command.args([
             "-nostdin",
+            // Its own choice, 64 KiB, holds some fifty responses: what a server sends after a moment of
+            // other work is dropped there, and comes back as retransmissions of requests it answered.
+            "-buff_size",
+            "4194304",
             "-trace_stat",
             "-fd",
             "1",
