@@ -79,7 +79,8 @@ impl StackConfig {
             connections: transport::Limits::default(),
             endpoint: EndpointConfig::new(Vec::new()),
             trunks,
-            incoming_queue: 256,
+            // Half a second of 4,000 calls a second: a moment of other work on the core refuses nobody.
+            incoming_queue: 2048,
             leg_queue: 64,
         }
     }
