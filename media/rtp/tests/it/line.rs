@@ -1,13 +1,17 @@
 //! A stream in virtual time, with the peer's side at hand.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vireo_audio::Codec;
 use vireo_rtp::packet::{MAX_PACKET_OUT, Packet};
 use vireo_rtp::rtcp::MAX_COMPOUND_OUT;
 use vireo_rtp::stream::{Identity, StreamState, TURN};
-use vireo_rtp::{MediaEvent, NtpOrigin, Received, Silence, StreamConfig, TelephoneEvent, Time};
+use vireo_rtp::{
+    MediaEvent, NtpOrigin, Play, Received, Repeat, Segment, Silence, StreamConfig, TelephoneEvent,
+    Time,
+};
 
 pub const PEER: &str = "192.0.2.1:4000";
 pub const STRANGER: &str = "203.0.113.9:9";
@@ -30,6 +34,23 @@ pub fn config() -> StreamConfig {
             clock_rate: 8000,
         }),
         ..StreamConfig::new(Some(address(PEER)), Codec::Pcmu, 0)
+    }
+}
+
+/// Silence is left out, as by default.
+pub fn suppressing() -> StreamConfig {
+    StreamConfig {
+        silence: Silence::Suppress,
+        ..config()
+    }
+}
+
+/// So many milliseconds of a sound that is no silence.
+pub fn play(id: u64, ms: usize) -> Play {
+    Play {
+        id,
+        segments: vec![Segment::Samples(Arc::from(vec![8000i16; ms * 8]))],
+        repeat: Repeat::Once,
     }
 }
 

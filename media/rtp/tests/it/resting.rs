@@ -1,32 +1,15 @@
 //! Streams that leave out turns do what streams do that are ticked in every turn.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use vireo_rtp::{
-    DigitOut, Direction, InbandDtmf, MediaEvent, Play, RecordLimits, RecordSlot, Repeat, Segment,
-    Silence, StreamConfig,
+    DigitOut, Direction, InbandDtmf, MediaEvent, RecordLimits, RecordSlot, StreamConfig,
 };
 
 use vireo_rtp::stream::StreamState;
 
-use crate::line::{Line, STRANGER, config};
+use crate::line::{Line, STRANGER, config, play, suppressing};
 use crate::recording::Studio;
-
-fn suppressing() -> StreamConfig {
-    StreamConfig {
-        silence: Silence::Suppress,
-        ..config()
-    }
-}
-
-fn play(id: u64, ms: usize) -> Play {
-    Play {
-        id,
-        segments: vec![Segment::Samples(Arc::from(vec![8000i16; ms * 8]))],
-        repeat: Repeat::Once,
-    }
-}
 
 /// Does the same with both kinds of streams, and compares all that came of it; how often the one that
 /// rests was ticked.

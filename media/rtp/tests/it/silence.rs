@@ -1,25 +1,10 @@
 //! Silence that is not sent.
 
-use std::sync::Arc;
+use vireo_rtp::{DigitOut, Direction, MediaEvent, Play, Segment, StreamConfig};
 
-use vireo_rtp::{DigitOut, Direction, MediaEvent, Play, Repeat, Segment, Silence, StreamConfig};
-
-use crate::line::{FIRST_SEQUENCE, FIRST_TIMESTAMP, Line, PEER, STRANGER, Sent, address, config};
-
-fn suppressing() -> StreamConfig {
-    StreamConfig {
-        silence: Silence::Suppress,
-        ..config()
-    }
-}
-
-fn play(id: u64, ms: usize) -> Play {
-    Play {
-        id,
-        segments: vec![Segment::Samples(Arc::from(vec![8000i16; ms * 8]))],
-        repeat: Repeat::Once,
-    }
-}
+use crate::line::{
+    FIRST_SEQUENCE, FIRST_TIMESTAMP, Line, PEER, STRANGER, Sent, address, play, suppressing,
+};
 
 /// Every packet has the next sequence number and the timestamp of its moment, and is marked if and
 /// only if it follows a gap.
