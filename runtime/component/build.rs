@@ -16,7 +16,9 @@ const LEFT_OUT: [&str; 5] = [
 ];
 
 fn main() -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk");
+    // Asked for when it runs: a build directory may be shared by several work trees.
+    let manifest = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
+    let root = Path::new(&manifest).join("../../sdk");
     let mut files = Vec::new();
     for directory in DIRECTORIES {
         collect(&root.join(directory), &mut files)?;
