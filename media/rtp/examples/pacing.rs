@@ -141,9 +141,10 @@ fn engine(options: &Options) -> Result<(), Failure> {
     let packets = after.packets_out - before.packets_out;
     print_cost(options, &cpu, packets);
     println!(
-        "engine: {:.1} KiB resident per stream; out {packets}, in {}, late slots {}, skipped slots {}, greatest delay {:?}, send failures {}, dropped events {}",
+        "engine: {:.1} KiB resident per stream; out {packets}, in {}, wakes {}, late slots {}, skipped slots {}, greatest delay {:?}, send failures {}, dropped events {}",
         resident as f64 / options.streams as f64,
         after.packets_in - before.packets_in,
+        after.slots + after.early_wakes - before.slots - before.early_wakes,
         after.late_slots - before.late_slots,
         after.skipped_slots - before.skipped_slots,
         after.max_late,

@@ -37,7 +37,7 @@ use watch::Watch;
 /// SCHED_FIFO priority of media threads: above ordinary work, below the kernel's own threads.
 const PRIORITY: i32 = 40;
 
-/// Commands that may wait for a media thread, which takes them every millisecond.
+/// Commands that may wait for a media thread, which takes them within a millisecond.
 const COMMANDS: usize = 8192;
 
 /// Events that may wait for the reader of a stream.
@@ -190,8 +190,8 @@ impl Engine {
         ports: Vec<u16>,
         realtime: Realtime,
     ) -> Result<(), EngineError> {
-        let (commands, orders) = mailbox(COMMANDS);
         let watch = Arc::new(Watch::new().map_err(EngineError::Watch)?);
+        let (commands, orders) = mailbox(COMMANDS, Arc::clone(&watch));
         let places = ports.len();
         let quota = Arc::clone(&self.quota);
         let (pool, returns) = Pool::new(self.address, ports, quota, Arc::clone(&watch));
@@ -213,7 +213,7 @@ impl Engine {
             })
             .map_err(EngineError::Thread)?;
         self.links.push(Arc::new(Link {
-            commands: commands.to(thread.thread().clone()),
+            commands,
             pool,
             cells,
         }));

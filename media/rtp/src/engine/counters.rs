@@ -13,10 +13,12 @@ pub struct Counters {
     pub sockets: usize,
     /// Pairs of sockets that rest until a stream takes them.
     pub idle_pairs: usize,
-    /// CPU time of each thread, a second old at most.
+    /// CPU time of each thread, two seconds old at most.
     pub cpu: Vec<Duration>,
-    /// Slots of 1 ms that were worked on.
+    /// Slots of 1 ms that were worked on; those without anything to do are slept through.
     pub slots: u64,
+    /// Times that a thread was woken between two slots, by a command or a datagram.
+    pub early_wakes: u64,
     /// Slots that began more than 5 ms late.
     pub late_slots: u64,
     /// Slots that were left out because the thread was late by a whole turn.
@@ -78,6 +80,7 @@ macro_rules! cells {
 
 cells!(
     slots,
+    early_wakes,
     late_slots,
     skipped_slots,
     ticks,

@@ -6,48 +6,65 @@
 //! standard library, which spin in that case. Here the taking end is wait-free, and the lock is one
 //! among senders only.
 
-use std::sync::{Mutex, PoisonError};
-use std::thread::Thread;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use super::watch::Watch;
+
+/// What ends the thread's sleep.
+struct Bell {
+    /// The thread sleeps, or is about to, and nobody called it yet.
+    asleep: AtomicBool,
+    watch: Arc<Watch>,
+}
+
 /// The senders' end.
 pub(crate) struct Outbox<T> {
     ring: Mutex<Producer<T>>,
-    thread: Thread,
+    bell: Arc<Bell>,
 }
 
 /// The media thread's end.
 pub(crate) struct Inbox<T> {
     ring: Consumer<T>,
+    bell: Arc<Bell>,
 }
 
-/// An outbox whose thread is not known yet.
-pub(crate) struct Unaddressed<T>(Producer<T>);
-
-/// A mailbox for at most `capacity` messages.
-pub(crate) fn mailbox<T>(capacity: usize) -> (Unaddressed<T>, Inbox<T>) {
+/// A mailbox for at most `capacity` messages, whose taker also listens to `watch`.
+pub(crate) fn mailbox<T>(capacity: usize, watch: Arc<Watch>) -> (Outbox<T>, Inbox<T>) {
     let (producer, consumer) = RingBuffer::new(capacity);
-    (Unaddressed(producer), Inbox { ring: consumer })
+    let asleep = AtomicBool::new(false);
+    let bell = Arc::new(Bell { asleep, watch });
+    let outbox = Outbox {
+        ring: Mutex::new(producer),
+        bell: Arc::clone(&bell),
+    };
+    let inbox = Inbox {
+        ring: consumer,
+        bell,
+    };
+    (outbox, inbox)
 }
 
 /// The mailbox is full, or its thread has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-impl<T> Unaddressed<T> {
-    /// Messages wake `thread`, should it be in [`Inbox::wait`].
-    pub fn to(self, thread: Thread) -> Outbox<T> {
-        Outbox {
-            ring: Mutex::new(self.0),
-            thread,
-        }
-    }
+/// How a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// There may be messages, or something that the watch tells of.
+    Called,
+    /// Its time has passed.
+    InTime,
 }
 
 impl<T> Outbox<T> {
-    /// Hands over a message; never waits for the media thread.
+    /// Hands over a message; never waits for the media thread. Costs no system call while that thread
+    /// is awake, and one for all messages that are sent while it wakes.
     pub fn send(&self, message: T) -> Result<(), Refused> {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.is_abandoned() {
@@ -55,13 +72,19 @@ impl<T> Outbox<T> {
         }
         let pushed = ring.push(message);
         drop(ring);
-        self.wake();
+        // Between the message and the flag, as in `Inbox::wait` between the flag and the look for
+        // messages: one of the two sides sees what the other did.
+        fence(Ordering::SeqCst);
+        let asleep = &self.bell.asleep;
+        if asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed) {
+            self.wake();
+        }
         pushed.map_err(|_| Refused)
     }
 
-    /// Ends [`Inbox::wait`]. Costs no system call while the thread does not wait there.
+    /// Ends [`Inbox::wait`], or the next if the thread does not wait now.
     pub fn wake(&self) {
-        self.thread.unpark();
+        self.bell.watch.call();
     }
 }
 
@@ -71,23 +94,33 @@ impl<T> Inbox<T> {
         self.ring.pop().ok()
     }
 
-    /// Waits until there may be a message, or until `limit` has passed; only the thread that the
-    /// outbox was addressed to may wait.
-    pub fn wait(&self, limit: Duration) {
-        if self.ring.is_empty() {
-            std::thread::park_timeout(limit);
-        }
+    /// Waits for messages and for what the watch tells of, at most until `limit` has passed; `None`:
+    /// as long as it takes.
+    pub fn wait(&self, limit: Option<Duration>) -> Woken {
+        let Bell { asleep, watch } = &*self.bell;
+        asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let called = !self.ring.is_empty() || watch.wait(limit);
+        asleep.store(false, Ordering::Relaxed);
+        if called { Woken::Called } else { Woken::InTime }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::watch::Ready;
+
+    /// Far more than any sender needs, however busy the machine is.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn new<T>(capacity: usize) -> (Outbox<T>, Inbox<T>) {
+        mailbox(capacity, Arc::new(Watch::new().unwrap()))
+    }
 
     #[test]
     fn messages_keep_their_order_and_a_full_box_refuses() {
-        let (outbox, mut inbox) = mailbox(2);
-        let outbox = outbox.to(std::thread::current());
+        let (outbox, mut inbox) = new(2);
         assert_eq!(outbox.send(1), Ok(()));
         assert_eq!(outbox.send(2), Ok(()));
         assert_eq!(outbox.send(3), Err(Refused));
@@ -101,7 +134,7 @@ mod tests {
     #[test]
     fn many_senders_reach_a_thread_that_waits() {
         const EACH: usize = 2000;
-        let (outbox, mut inbox) = mailbox(16);
+        let (outbox, mut inbox) = new(16);
         let taker = std::thread::spawn(move || {
             let mut taken = [0; 4];
             while taken.iter().sum::<usize>() < 4 * EACH {
@@ -111,12 +144,15 @@ mod tests {
                         assert_eq!(taken[sender], number, "in the order of each sender");
                         taken[sender] += 1;
                     }
-                    None => inbox.wait(Duration::from_secs(600)),
+                    None => {
+                        let woken = inbox.wait(Some(PATIENCE));
+                        assert_eq!(woken, Woken::Called, "a message woke nobody");
+                        inbox.bell.watch.poll(&mut Ready::new());
+                    }
                 }
             }
             taken
         });
-        let outbox = outbox.to(taker.thread().clone());
         std::thread::scope(|scope| {
             for sender in 0..4 {
                 let outbox = &outbox;
@@ -130,5 +166,25 @@ mod tests {
             }
         });
         assert_eq!(taker.join().unwrap(), [EACH; 4]);
+    }
+
+    #[test]
+    fn a_message_to_a_thread_that_is_awake_calls_nobody() {
+        let (outbox, mut inbox) = new(4);
+        outbox.send(1).unwrap();
+        assert!(!inbox.bell.watch.wait(Some(Duration::ZERO)));
+        assert_eq!(
+            inbox.wait(Some(PATIENCE)),
+            Woken::Called,
+            "it waits already"
+        );
+        assert_eq!(inbox.take(), Some(1));
+        assert_eq!(inbox.wait(Some(Duration::ZERO)), Woken::InTime);
+        outbox.wake();
+        assert_eq!(
+            inbox.wait(Some(PATIENCE)),
+            Woken::Called,
+            "it was called before"
+        );
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! The notes lie beside each other, not in the streams: passing over a stream does not touch its memory.
 
+use super::wheel::SLOTS;
+
 /// Whether a stream is visited every turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rest {
     /// It is.
     Awake,
-    /// It is, and is looked after in the next turn, before it may rest.
+    /// It is, and is looked after in the next turn.
     Roused,
     /// Not before this position, unless an order or a datagram comes.
     Until(u64),
@@ -39,36 +41,33 @@ impl Rests {
         }
     }
 
-    /// Does the stream rest? It does until its turn is over.
-    pub fn is_resting(&self, index: u32) -> bool {
-        matches!(self.get(index), Rest::Until(_))
-    }
-
     /// An order came.
     pub fn rouse(&mut self, index: u32) {
         self.set(index, Rest::Roused);
     }
 
-    /// A datagram came.
-    pub fn disturb(&mut self, index: u32) {
-        if self.is_resting(index) {
+    /// A datagram came: did it end a rest?
+    pub fn disturb(&mut self, index: u32) -> bool {
+        let resting = matches!(self.get(index), Rest::Until(_));
+        if resting {
             self.rouse(index);
         }
+        resting
     }
 
-    /// Must the stream be looked after, because it was roused? Once.
-    pub fn take_roused(&mut self, index: u32) -> bool {
-        let roused = self.get(index) == Rest::Roused;
-        if roused {
-            self.set(index, Rest::Awake);
+    /// The stream has a turn: must it be looked after, because it was roused or its rest is over?
+    pub fn begin_turn(&mut self, index: u32) -> bool {
+        let awake = self.get(index) == Rest::Awake;
+        self.set(index, Rest::Awake);
+        !awake
+    }
+
+    /// The position of the turn that follows one at `position`.
+    pub fn next_turn(&self, index: u32, position: u64) -> u64 {
+        match self.get(index) {
+            Rest::Until(end) => end,
+            Rest::Awake | Rest::Roused => position + SLOTS as u64,
         }
-        roused
-    }
-
-    /// The stream had its turn: may it rest now? One whose rest ends is looked after before.
-    pub fn may_rest(&mut self, index: u32) -> bool {
-        self.disturb(index);
-        self.get(index) == Rest::Awake
     }
 
     /// Passes over the stream before `position`.
@@ -82,31 +81,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn between_two_rests_a_stream_is_looked_after_once() {
+    fn after_a_rest_a_stream_is_looked_after_once() {
         let mut rests = Rests::new(2);
-        assert!(!rests.may_rest(1), "it is new");
-        assert!(rests.take_roused(1));
-        assert!(!rests.take_roused(1));
-        assert!(rests.may_rest(1));
-        rests.rest(1, 40);
-        assert!(rests.is_resting(1) && !rests.is_visited(1, 39));
-        assert!(rests.is_visited(1, 40));
-        assert!(!rests.may_rest(1));
-        assert!(!rests.is_resting(1) && rests.is_visited(1, 60));
-        assert!(rests.take_roused(1));
-        assert!(rests.may_rest(1));
+        assert!(rests.begin_turn(1), "it is new");
+        assert!(!rests.begin_turn(1));
+        assert_eq!(rests.next_turn(1, 20), 40);
+        rests.rest(1, 80);
+        assert_eq!(rests.next_turn(1, 20), 80);
+        assert!(!rests.is_visited(1, 79) && rests.is_visited(1, 80));
+        assert!(rests.begin_turn(1));
+        assert!(!rests.begin_turn(1) && rests.is_visited(1, 100));
     }
 
     #[test]
     fn orders_rouse_at_any_time_and_datagrams_end_a_rest() {
         let mut rests = Rests::new(1);
-        rests.take_roused(0);
-        rests.disturb(0);
-        assert!(!rests.take_roused(0), "a talking caller changes nothing");
+        rests.begin_turn(0);
+        assert!(!rests.disturb(0));
+        assert!(!rests.begin_turn(0), "a talking caller changes nothing");
         rests.rest(0, 40);
-        rests.disturb(0);
-        assert!(rests.is_visited(0, 20) && rests.take_roused(0));
+        assert!(rests.disturb(0));
+        assert!(rests.is_visited(0, 20) && rests.begin_turn(0));
         rests.rouse(0);
-        assert!(rests.take_roused(0));
+        assert!(rests.begin_turn(0));
     }
 }

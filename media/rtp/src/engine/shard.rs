@@ -6,6 +6,11 @@
 //! those 2 ms makes that very packet. A caller who talks costs one receive and one send a turn; one who
 //! does not costs the send alone, because its socket is not read until epoll tells of it. A stream that
 //! neither sends nor receives is passed over until it has something to do.
+//!
+//! Slots in which nothing is due are slept through. A command or a datagram that epoll tells of ends
+//! that sleep, unless the next slot is less than a millisecond away.
+
+mod hearing;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,21 +21,18 @@ use tokio::sync::mpsc as events;
 
 use super::counters::{Cells, add};
 use super::io::{self as sys, Batch};
-use super::mailbox::Inbox;
+use super::mailbox::{Inbox, Woken};
 use super::ports::{Pair, Returns};
 use super::rest::Rests;
-use super::watch::{Ready, Watch, Which};
-use super::wheel::{SLOTS, Wheel};
-use super::wire::{Burst, Drain, count, send, send_rtcp};
+use super::watch::{Ready, Watch};
+use super::wheel::{LEAD, SLOTS, Wheel};
+use super::wire::{Burst, send, send_rtcp};
 use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
-use crate::inbound::Received;
 use crate::rtcp::MAX_COMPOUND_OUT;
 use crate::stream::{StreamState, TURN};
 use crate::time::Time;
-
-/// Slots between reading a stream's socket and sending its packet.
-const LEAD: u64 = 2;
+use hearing::{Ear, follow};
 
 const SLOT: Duration = Duration::from_millis(1);
 
@@ -40,14 +42,14 @@ const LATE: Duration = Duration::from_millis(5);
 /// Our reports, and what else can wait, are looked at once in so many turns.
 const RTCP_TURNS: u64 = 10;
 
-/// A stream that brought no packet for so many turns is left to epoll.
-const QUIET_TURNS: u8 = 10;
+/// Packets do not wait longer for commands; what is left of them is taken in the next slot.
+const COMMAND_TIME: Duration = Duration::from_micros(300);
 
-/// Commands that are taken in one slot.
-const MAX_COMMANDS: usize = 512;
+/// Commands between two looks at the clock.
+const COMMANDS_AT_ONCE: usize = 8;
 
-/// How long a thread without streams sleeps at a time.
-const IDLE: Duration = Duration::from_millis(500);
+/// The CPU clock is read once in so many slots.
+const ACCOUNT_SLOTS: u64 = 1000;
 
 /// Places that expendable events leave free in a stream's event queue.
 const RESERVED_EVENTS: usize = 32;
@@ -103,22 +105,12 @@ enum Fate {
     Closed,
 }
 
-/// How a stream's RTP socket is listened to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ear {
-    /// Epoll tells when something comes.
-    Watched,
-    /// It is read every turn. So many turns brought nothing.
-    Read(u8),
-}
-
 /// A media thread's own.
 pub(crate) struct Shard {
     streams: Vec<Option<Box<Entry>>>,
     /// Of each place, whether it has a stream or not.
     ears: Vec<Ear>,
     rests: Rests,
-    count: usize,
     wheel: Wheel,
     commands: Inbox<Command>,
     returns: Returns,
@@ -131,6 +123,8 @@ pub(crate) struct Shard {
     batch: Batch,
     burst: Burst,
     wall_offset: i64,
+    /// Where the CPU clock is read next.
+    account_at: u64,
 }
 
 /// What a media thread is given.
@@ -152,7 +146,6 @@ impl Shard {
             streams,
             ears: vec![Ear::Watched; given.places],
             rests: Rests::new(given.places),
-            count: 0,
             wheel: Wheel::new(),
             commands: given.commands,
             returns: given.returns,
@@ -164,34 +157,36 @@ impl Shard {
             batch: Batch::new(),
             burst: Burst::new(),
             wall_offset: sys::wall_offset(),
+            account_at: 0,
         }
     }
 
     /// Runs until the engine stops.
     pub fn run(mut self) {
         let origin = sys::now();
+        // Nothing is left to do before it.
         let mut position: u64 = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            if self.count == 0 {
-                self.wait_for_work();
-                if self.count == 0 {
-                    continue;
-                }
-                position = position_at(origin, sys::now()) + 1;
-            }
-            let nominal = origin
-                + SLOT * u32::try_from(position % HOUR).unwrap_or(0)
-                + HOUR_LENGTH * hours(position);
-            sys::sleep_until(nominal);
+            let next = self.wheel.next_work(position);
+            let nominal = next.map(|next| origin + Duration::from_millis(next));
+            let woken = self.sleep(nominal);
             let now = sys::now();
+            let (Some(next), Some(nominal), Woken::InTime) = (next, nominal, woken) else {
+                let ahead = position_at(origin, now) + 1;
+                position = next.map_or(ahead, |next| next.min(ahead));
+                add(&self.cells.early_wakes, 1);
+                self.attend(now);
+                continue;
+            };
             self.note_lateness(now.since(nominal));
-            self.slot(position, nominal, now);
-            position += 1;
+            self.slot(next, nominal, now);
+            position = next + 1;
             // A whole turn late: each stream is visited once, and catches up by itself.
             let current = position_at(origin, sys::now());
             let oldest = current.saturating_sub(SLOTS as u64 - 1);
             if position < oldest {
-                add(&self.cells.skipped_slots, oldest - position);
+                let left_out = (position..oldest).filter(|at| self.wheel.has_work(*at));
+                add(&self.cells.skipped_slots, left_out.count() as u64);
                 position = oldest;
             }
         }
@@ -204,16 +199,28 @@ impl Shard {
         }
     }
 
-    /// Sleeps while there is no stream.
-    fn wait_for_work(&mut self) {
-        match self.commands.take() {
-            Some(command) => self.obey(command),
-            None => self.commands.wait(IDLE),
+    /// Sleeps until a slot that has work, or until there is something to attend to. `None`: no slot has
+    /// any.
+    fn sleep(&mut self, until: Option<Time>) -> Woken {
+        let Some(until) = until else {
+            self.account();
+            return self.commands.wait(None);
+        };
+        let left = until.since(sys::now());
+        if left > SLOT {
+            return self.commands.wait(Some(left));
         }
+        // Whatever comes in so short a time is seen to in that slot.
+        sys::sleep_until(until);
+        Woken::InTime
+    }
+
+    fn account(&self) {
+        let used = sys::thread_cpu();
+        self.cells.cpu_nanos.store(used, Ordering::Relaxed);
     }
 
     fn note_lateness(&self, late: Duration) {
-        add(&self.cells.slots, 1);
         if late > LATE {
             add(&self.cells.late_slots, 1);
         }
@@ -225,43 +232,77 @@ impl Shard {
 
     /// The work of one millisecond.
     fn slot(&mut self, position: u64, nominal: Time, now: Time) {
-        for _ in 0..MAX_COMMANDS {
-            let Some(command) = self.commands.take() else {
-                break;
-            };
-            self.obey(command);
-        }
+        add(&self.cells.slots, 1);
+        self.take_commands();
         while let Some(index) = self.wheel.take_extra(position) {
             // One that stopped sending meanwhile begins again in its own slot.
             if self.is_sending(index) {
                 self.play_out(index, position, nominal, now);
             }
         }
+        if self.wheel.has_turns(position) {
+            self.turns(position, nominal, now);
+        }
+        self.send_burst();
+        self.read_ready(now);
+        if self.wheel.has_readers(position) {
+            self.read_talkers(position + LEAD as u64, now);
+        }
+        if position >= self.account_at {
+            self.account();
+            self.account_at = position + ACCOUNT_SLOTS;
+        }
+    }
+
+    /// What cannot wait for the next slot with work: commands may make another slot the next.
+    fn attend(&mut self, now: Time) {
+        self.take_commands();
+        self.read_ready(now);
+    }
+
+    /// Obeys commands, for a short time.
+    fn take_commands(&mut self) {
+        let end = sys::now() + COMMAND_TIME;
+        loop {
+            for _ in 0..COMMANDS_AT_ONCE {
+                let Some(command) = self.commands.take() else {
+                    return;
+                };
+                self.obey(command);
+            }
+            if sys::now() >= end {
+                return;
+            }
+        }
+    }
+
+    /// The turns of a slot's streams.
+    fn turns(&mut self, position: u64, nominal: Time, now: Time) {
+        let mut due = u64::MAX;
         let mut i = 0;
         while let Some(index) = self.wheel.get(position, i) {
             if self.rests.is_visited(index, position) {
+                if self.begin_turn(index, position, now) == Fate::Closed {
+                    // Its place in the slot is another's now.
+                    self.close(index as usize);
+                    continue;
+                }
                 self.play_out(index, position, nominal, now);
                 self.let_rest(index, position, nominal, now);
             }
+            due = due.min(self.rests.next_turn(index, position));
             i += 1;
         }
-        self.send_burst();
-        self.wall_offset = sys::wall_offset();
-        self.read_ready(now);
-        let mut i = 0;
-        while let Some(index) = self.wheel.get(position + LEAD, i) {
-            // A closed stream leaves its place to another.
-            if self.read(index, position, now) == Fate::Closed {
-                self.close(index as usize);
-            } else {
-                i += 1;
-            }
+        self.wheel.turned(position, due);
+    }
+
+    /// Looks after a stream before its packet goes out, when it is time to.
+    fn begin_turn(&mut self, index: u32, position: u64, now: Time) -> Fate {
+        let turn = position / SLOTS as u64 + u64::from(index);
+        if self.rests.begin_turn(index) || turn.is_multiple_of(RTCP_TURNS) {
+            return self.look_after(index, now);
         }
-        if position.is_multiple_of(1000) {
-            self.cells
-                .cpu_nanos
-                .store(sys::thread_cpu(), Ordering::Relaxed);
-        }
+        Fate::Lives
     }
 
     fn is_sending(&self, index: u32) -> bool {
@@ -271,12 +312,10 @@ impl Shard {
 
     /// Decides whether a stream whose turn it was is passed over in those that follow.
     fn let_rest(&mut self, index: u32, position: u64, nominal: Time, now: Time) {
-        let place = index as usize;
-        let watched = self.ears.get(place) == Some(&Ear::Watched);
-        if !self.rests.may_rest(index) || !watched {
+        if self.ear(index) != Ear::Watched {
             return;
         }
-        let Some(Some(entry)) = self.streams.get_mut(place) else {
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
             return;
         };
         let state = &mut entry.state;
@@ -319,6 +358,7 @@ impl Shard {
         }
         entry.report(&self.cells);
         self.rests.rouse(index);
+        self.wheel.rouse(entry.slot);
     }
 
     fn open(&mut self, mut entry: Box<Entry>) {
@@ -326,10 +366,13 @@ impl Shard {
             return;
         };
         entry.slot = self.wheel.add(entry.index);
-        let index = entry.index;
+        let (index, slot) = (entry.index, entry.slot);
         *place = Some(entry);
-        self.count += 1;
         self.rests.rouse(index);
+        // What came before its opening may have been told of already.
+        if self.ear(index) != Ear::Watched {
+            self.wheel.begin_reading(slot);
+        }
     }
 
     /// Ends a stream: BYE, the last events, then its ports are free.
@@ -337,8 +380,10 @@ impl Shard {
         let Some(mut entry) = self.streams.get_mut(index).and_then(Option::take) else {
             return;
         };
-        self.count -= 1;
         self.wheel.remove(entry.index, entry.slot);
+        if self.ear(entry.index) != Ear::Watched {
+            self.wheel.end_reading(entry.slot);
+        }
         let mut buffer = [0; MAX_COMPOUND_OUT];
         if let Some(bye) = entry.state.close(sys::now(), &mut buffer) {
             send_rtcp(&entry.pair.rtcp, bye, &buffer, &self.cells);
@@ -399,100 +444,6 @@ impl Shard {
         }
     }
 
-    /// Reads the sockets that epoll tells of.
-    fn read_ready(&mut self, now: Time) {
-        self.watch.poll(&mut self.ready);
-        let mut i = 0;
-        while let Some((index, which)) = self.ready.get(i) {
-            i += 1;
-            match which {
-                Which::Rtp => {
-                    if let Some(ear) = self.ears.get_mut(index as usize) {
-                        *ear = Ear::Read(0);
-                    }
-                    self.read_rtp(index, now);
-                    self.listen(index, 0);
-                }
-                Which::Rtcp => self.read_rtcp(index, now),
-            }
-        }
-    }
-
-    /// What is done for a stream once a turn, shortly before its packet goes out.
-    fn read(&mut self, index: u32, position: u64, now: Time) -> Fate {
-        if self.rests.is_resting(index) {
-            return Fate::Lives;
-        }
-        if let Some(Ear::Read(quiet)) = self.ears.get(index as usize).copied() {
-            let quiet = match self.read_rtp(index, now) {
-                0 => quiet + 1,
-                _ => 0,
-            };
-            self.listen(index, quiet);
-        }
-        let turn = position / SLOTS as u64 + u64::from(index);
-        if self.rests.take_roused(index) || turn.is_multiple_of(RTCP_TURNS) {
-            return self.look_after(index, now);
-        }
-        Fate::Lives
-    }
-
-    /// Chooses how to listen after so many turns without a packet. While a key is down, its end is
-    /// told of at once: what answers it has the more time until the stream's next packet.
-    fn listen(&mut self, index: u32, quiet: u8) {
-        let entry = self.streams.get(index as usize).and_then(Option::as_ref);
-        let (Some(entry), Some(ear)) = (entry, self.ears.get_mut(index as usize)) else {
-            return;
-        };
-        *ear = Ear::Read(quiet.min(QUIET_TURNS));
-        let wait = quiet >= QUIET_TURNS || entry.state.is_in_event();
-        if wait && self.watch.rearm(index, &entry.pair.rtp).is_ok() {
-            *ear = Ear::Watched;
-        }
-    }
-
-    /// Reads a stream's RTP socket; how many datagrams there were.
-    fn read_rtp(&mut self, index: u32, now: Time) -> usize {
-        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
-            return 0;
-        };
-        let mut drain = Drain {
-            batch: &mut self.batch,
-            wall_offset: self.wall_offset,
-            now,
-        };
-        let (state, cells) = (&mut entry.state, &self.cells);
-        let mut taken = 0;
-        drain.drain(&entry.pair.rtp, |data, source, arrival| {
-            taken += 1;
-            count(state.receive(data, source, arrival), cells);
-        });
-        if taken > 0 {
-            follow(entry, now);
-            entry.report(&self.cells);
-            self.rests.disturb(index);
-        }
-        taken
-    }
-
-    fn read_rtcp(&mut self, index: u32, now: Time) {
-        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
-            return;
-        };
-        let mut drain = Drain {
-            batch: &mut self.batch,
-            wall_offset: self.wall_offset,
-            now,
-        };
-        let (state, cells) = (&mut entry.state, &self.cells);
-        drain.drain(&entry.pair.rtcp, |data, source, arrival| {
-            match state.receive_rtcp(data, source, arrival) {
-                Received::Taken => add(&cells.rtcp_in, 1),
-                other => count(other, cells),
-            }
-        });
-    }
-
     /// What is done for a stream now and then: its reports, and what silence of the peer changes.
     fn look_after(&mut self, index: u32, now: Time) -> Fate {
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
@@ -510,31 +461,8 @@ impl Shard {
     }
 }
 
-/// Slots of an hour: keeps the multiplication of durations within 32 bits.
-const HOUR: u64 = 3_600_000;
-const HOUR_LENGTH: Duration = Duration::from_secs(3600);
-
-fn hours(position: u64) -> u32 {
-    u32::try_from(position / HOUR).unwrap_or(u32::MAX)
-}
-
 fn position_at(origin: Time, now: Time) -> u64 {
     u64::try_from(now.since(origin).as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Connects the socket to the latched source, or undoes that.
-fn follow(entry: &mut Entry, now: Time) {
-    let wanted = entry.state.connection(now);
-    if wanted == entry.connected {
-        return;
-    }
-    let done = match wanted {
-        Some(peer) => entry.pair.rtp.connect(peer),
-        None => sys::disconnect(&entry.pair.rtp),
-    };
-    if done.is_ok() {
-        entry.connected = wanted;
-    }
 }
 
 impl Entry {
