@@ -37,7 +37,7 @@ test: setup prompts flows check build languages
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
 	done
 	$(call STEP,Scripts of the flows)
-	@$(VIREO) test examples tests/flows
+	@$(VIREO) test examples flows tests/flows
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
 	$(call STEP,Projects of vireo new)

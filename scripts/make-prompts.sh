@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Makes the prompts of the examples and the tests with espeak-ng.
+# Makes the prompts of the examples, the ready flows and the tests with espeak-ng.
 #
-#   scripts/make-prompts.sh [TABLE [DIRECTORY]]      default: examples/prompts.tsv target/prompts
+#   scripts/make-prompts.sh [TABLE [DIRECTORY]]      default: all tables of the repository, target/prompts
 #
 # WAV, 8 kHz, mono, 16 bit; speech at -16 dBm0, silence around it cut off. The same table makes the
 # same files. Only rows that changed are made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly TABLE=${1:-examples/prompts.tsv} OUT=${2:-target/prompts}
+TABLES=(examples/prompts.tsv flows/prompts.tsv)
+[ $# = 0 ] || TABLES=("$1")
+readonly TABLES OUT=${2:-target/prompts}
 # -16 dBm0 as RMS relative to full scale: a full-scale sine (RMS -3.01 dB) is +3.14 dBm0 (G.711).
 readonly LEVEL_DB=-22.15
 readonly MADE=$OUT/.made
@@ -17,7 +19,7 @@ voice() {
     case $1 in
         en | -) echo "en-us -s 160" ;;
         # This voice of espeak-ng 1.51 reads Hanzi; its "cmn" spells them in English.
-        zh) echo "cmn-latn-pinyin -s 150" ;;
+        zh | -zh) echo "cmn-latn-pinyin -s 150" ;;
         *) echo "make-prompts: no voice for language '$1'" >&2; return 1 ;;
     esac
 }
@@ -47,7 +49,7 @@ make_prompt() {
         finish+=(pad 0 "$seconds" trim 0 "$seconds")
     fi
     local target=$OUT/$file.wav
-    [ "$language" = - ] || target=$OUT/$language/$file.wav
+    [[ $language == -* ]] || target=$OUT/$language/$file.wav
     mkdir -p "$(dirname "$target")"
     sox -V1 -D "$work/shaped.wav" "$work/done.wav" "${finish[@]}"
     mv "$work/done.wav" "$target"
@@ -56,14 +58,14 @@ make_prompt() {
 target_of() {
     local language file _
     IFS=$'\t' read -r language file _ <<< "$1"
-    [ "$language" = - ] && echo "$OUT/$file.wav" || echo "$OUT/$language/$file.wav"
+    [[ $language == -* ]] && echo "$OUT/$file.wav" || echo "$OUT/$language/$file.wav"
 }
 
 main() {
     local rows script
     # Another script may shape prompts otherwise, so its digest belongs to what was made.
     script=$(sha256sum "$0" | cut -c 1-16)
-    rows=$(grep -v -e '^#' -e '^$' "$TABLE")
+    rows=$(grep -hv -e '^#' -e '^$' "${TABLES[@]}")
     mkdir -p "$OUT"
     touch "$MADE"
     local stale=() row

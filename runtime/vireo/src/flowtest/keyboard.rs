@@ -54,7 +54,7 @@ impl Texts {
             let mut columns = line.split('\t');
             let (of, name) = (columns.next()?, columns.next()?);
             let text = columns.nth(1)?;
-            (of == language || of == "-").then(|| (name.to_owned(), text.to_owned()))
+            (of == language || of.starts_with('-')).then(|| (name.to_owned(), text.to_owned()))
         });
         Texts(rows.collect())
     }

@@ -1,0 +1,3 @@
+//! A survey that is configured, not written: docs/ready-flows.md.
+
+vireo_sdk::flow!(vireo_ready_flows::survey::run);
