@@ -1,0 +1,6 @@
+//! What each language says, against tables that were written by hand; and its words, against what
+//! its grammar can say.
+
+mod plurals;
+mod tables;
+mod words;
