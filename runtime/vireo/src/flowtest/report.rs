@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vireo_sim::{Span, Trouble};
+use vireo_sim::{Happened, Span, Trouble};
 
 use super::Checked;
 use super::stage::Unreached;
@@ -101,6 +101,7 @@ impl Report<'_> {
                 "ends": checked.verdict.end.name(),
                 "lasted_ms": checked.verdict.lasted.as_millis() as u64,
                 "transcript": transcript.collect::<Vec<_>>(),
+                "verbs": verbs(checked),
             })
         });
         let coverage = self.coverage.iter().map(|unreached| {
@@ -125,6 +126,25 @@ impl Report<'_> {
             "coverage": coverage.collect::<Vec<_>>(),
         })
     }
+}
+
+/// What the flow asked and was told, as the journal of a server's call has it.
+fn verbs(checked: &Checked) -> Vec<Value> {
+    let records = checked.verdict.log.iter();
+    let verbs = records.filter_map(|record| match &record.what {
+        Happened::Verb {
+            asked,
+            request,
+            answer,
+        } => Some(json!({
+            "at_ms": asked.as_millis() as u64,
+            "name": request.verb(),
+            "request": request,
+            "reply": transcript::reply(*asked, record.at, answer),
+        })),
+        _ => None,
+    });
+    verbs.collect()
 }
 
 /// The line of the step that was to come.

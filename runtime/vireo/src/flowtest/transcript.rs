@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use vireo_host::{Answer, Request};
 use vireo_sim::{Happened, Heard, Record, SaidBy, Span, Trouble};
 use vireo_store::journal::{Entry, Json};
@@ -142,6 +142,19 @@ fn starts(parts: &[Heard], length: Option<Duration>) -> String {
     format!("plays {} ({length})", parts.join(", "))
 }
 
+/// An answer to the flow as journals have it.
+pub(super) fn reply(asked: Duration, at: Duration, answer: &Answer) -> Value {
+    let mut reply = json!(answer);
+    if let Some(fields) = reply.as_object_mut() {
+        fields.insert("took_ms".to_owned(), ms(at.saturating_sub(asked)).into());
+    }
+    reply
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A verb of the flow as the timeline of a real call shows it. What the caller notices by itself
 /// has a row already.
 fn verb(
@@ -163,17 +176,12 @@ fn verb(
     if seen && answer.is_ok() {
         return None;
     }
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let mut reply = json!(answer);
-    if let Some(fields) = reply.as_object_mut() {
-        fields.insert("took_ms".to_owned(), ms(at.saturating_sub(asked)).into());
-    }
     let entry = Entry::verb(
         0,
         ms(asked),
         request.verb(),
         Json::of(request).ok()?,
-        reply.into(),
+        reply(asked, at, answer).into(),
     );
     let line = timeline::lines(&[entry], Detail::Story).pop()?;
     Some(("flow", line.text))
