@@ -3,6 +3,7 @@
 // A test's way of failing is to panic with what it saw.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alike;
 mod calls;
 mod digits;
 mod flows;
@@ -30,7 +31,11 @@ fn records(server: &Server, count: usize) -> Vec<Value> {
 /// The only record, with its journal complete.
 fn only_call(server: &Server) -> Call {
     let record = records(server, 1).remove(0);
-    let id = record["call_id"].as_str().unwrap().to_owned();
+    ended_call(server, record["call_id"].as_str().unwrap())
+}
+
+/// A call that has its record, with its journal complete.
+fn ended_call(server: &Server, id: &str) -> Call {
     until(Duration::from_secs(5), "the journal's end", || {
         let detail = server.admin.get(&format!("/v1/cdrs/{id}"));
         let timeline = detail["timeline"].as_array().cloned().unwrap_or_default();

@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+/// For an answer: a deploy compiles, which takes a quarter of a minute of CPU for Python, on a busy
+/// machine minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A client of a server's admin API.
 #[derive(Debug, Clone)]
 pub struct Admin {
@@ -36,9 +40,7 @@ impl Admin {
     /// Sends a request; returns status and body.
     pub fn request(&self, method: &str, path: &str, body: &[u8]) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(30)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nHost: vireo\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\

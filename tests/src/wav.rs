@@ -1,4 +1,5 @@
-//! The plainest WAV reader: 16-bit PCM, so that recordings are judged by other eyes than our own.
+//! The plainest WAV reader and writer: 16-bit PCM, so that recordings are judged by other eyes than
+//! our own.
 
 use std::path::Path;
 
@@ -14,6 +15,30 @@ pub struct Wav {
 }
 
 impl Wav {
+    /// Writes a file, and the directories that it lies in.
+    ///
+    /// # Panics
+    /// It cannot be written.
+    pub fn write(&self, path: &Path) {
+        let data: Vec<u8> = (self.samples.iter())
+            .flat_map(|sample| sample.to_le_bytes())
+            .collect();
+        let length = u32::try_from(data.len()).unwrap();
+        let block = self.channels * 2;
+        let mut bytes = b"RIFF".to_vec();
+        bytes.extend((36 + length).to_le_bytes());
+        bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0");
+        bytes.extend(self.channels.to_le_bytes());
+        bytes.extend(self.rate.to_le_bytes());
+        bytes.extend((self.rate * u32::from(block)).to_le_bytes());
+        bytes.extend(block.to_le_bytes());
+        bytes.extend(b"\x10\0data");
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(data);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
     /// Reads a file.
     ///
     /// # Panics
