@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes a project with `vireo new` in every language, builds it outside of the repository by the
-# command that its README gives, and has `vireo check` look at the component.
+# Writes a project with `vireo new` in every language, tests and builds it outside of the repository
+# by the commands that its README gives, and has `vireo check` look at the component.
 #
 #   scripts/test-projects.sh [LANGUAGE...]      default: all, or $LANGS
 #
@@ -18,7 +18,9 @@ trap 'rm -rf "$WORK"' EXIT
 build_rust() {
     # What the README says, with the build directory of the other flows, so that the SDK's
     # dependencies are compiled once. Its own .cargo/config.toml names target and linker.
-    CARGO_TARGET_DIR=$TARGET/flow-build cargo build --quiet --release
+    local -x CARGO_TARGET_DIR=$TARGET/flow-build
+    cargo test --quiet --release --target "$(rustc -vV | sed -n 's/^host: //p')" >/dev/null
+    cargo build --quiet --release
     cp "$TARGET/flow-build/wasm32-unknown-unknown/release/hot_line.wasm" hot-line.wasm
 }
 build_c() { make --silent CC="$("$LANGUAGES" where cc)"; }

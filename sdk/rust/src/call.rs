@@ -2,8 +2,8 @@ use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
 
 use crate::Result;
-use crate::contract::vireo::flow::{call as wit, media};
 use crate::gather::Gather;
+use crate::host::{call as wit, media};
 use crate::prompt::{Prompt, milliseconds};
 use crate::record::{Record, RecordingId};
 

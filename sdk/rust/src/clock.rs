@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::Result;
-use crate::contract::vireo::flow::clock as wit;
+use crate::host::clock as wit;
 
 pub use wit::LocalTime;
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::contract::vireo::flow::media as wit;
+use crate::host::media as wit;
 use crate::prompt::{Prompt, milliseconds};
 use crate::{Call, Result};
 

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use crate::contract::vireo::flow::http as wit;
+use crate::host::http as wit;
 use crate::prompt::milliseconds;
 use crate::{Error, Result};
 

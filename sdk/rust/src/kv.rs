@@ -6,7 +6,7 @@
 //! is too long, and with `Failed` when the store is down.
 
 use crate::Result;
-use crate::contract::vireo::flow::kv as wit;
+use crate::host::kv as wit;
 
 /// The value of a key; `None` when it is absent.
 ///

@@ -36,8 +36,9 @@
 //! # Building
 //!
 //! `scripts/build-flow.sh DIR` in Vireo's repository makes the component; the crate needs
-//! `crate-type = ["cdylib"]`. On the host the crate compiles as well, so that parts of a flow that
-//! do not talk to the server can have ordinary unit tests; a verb called there panics.
+//! `crate-type = ["cdylib"]`. On the host the crate compiles as well, so that a flow can have
+//! ordinary unit tests: what does not talk to the server as it is, the flow itself by a caller of
+//! [`testing`]. A verb called without one panics there.
 
 #![deny(unsafe_code)]
 #![deny(missing_docs)]
@@ -46,12 +47,15 @@ mod call;
 pub mod clock;
 mod error;
 mod gather;
+mod host;
 pub mod http;
 pub mod kv;
 pub mod log;
 mod prompt;
 mod record;
 pub mod settings;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
 
 /// What `wit-bindgen` makes of `sdk/wit`: the contract itself, without a layer above it.
 ///

@@ -1,6 +1,6 @@
 //! The log of the call. [`info!`](crate::info) and its siblings are the usual way to it.
 
-use crate::contract::vireo::flow::log as wit;
+use crate::host::log as wit;
 
 pub use wit::Level;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::contract::vireo::flow::settings as wit;
+use crate::host::settings as wit;
 use crate::{Error, Result};
 
 /// A value of the flow's `[flows.<name>.settings]`; `None` when it is not there.

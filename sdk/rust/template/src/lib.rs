@@ -25,3 +25,33 @@ fn leave_message(call: &Call) -> Result<()> {
     info!("message {} of {:?}", message.id, message.duration);
     call.play(("you-said", recording(&message)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use vireo_sdk::testing::{Caller, End};
+
+    use super::*;
+
+    #[test]
+    fn one_says_when_we_are_open() {
+        let call = Caller::new().presses("1").calls(main_menu);
+        assert_eq!(
+            call.heard(),
+            ["welcome", "menu", "opening-hours", "goodbye"]
+        );
+        assert_eq!(call.end(), &End::Completed);
+    }
+
+    #[test]
+    fn a_message_is_played_back() {
+        let caller = Caller::new().presses("2").speaks(Duration::from_secs(4));
+        let call = caller.presses("#").calls(main_menu);
+        assert_eq!(
+            call.heard()[2..],
+            ["leave-message", "you-said", "recording", "goodbye"]
+        );
+        assert_eq!(call.messages(), [Duration::from_secs(4)]);
+    }
+}
