@@ -10,6 +10,7 @@ use super::*;
 use crate::config::{Repeat, Segment, TelephoneEvent};
 use crate::engine::mailbox::mailbox;
 use crate::engine::ports::{Pool, Quota};
+use crate::engine::wheel::SHARED;
 use crate::packet::{MAX_PACKET_OUT, Packet};
 use crate::reports::NtpOrigin;
 use crate::stream::Identity;
@@ -311,7 +312,7 @@ fn a_stream_whose_close_was_lost_ends_its_rest_and_its_life() {
 
 #[test]
 fn few_streams_wake_the_thread_seldom_and_miss_no_packet() {
-    for (first_port, streams) in [(50_000, 1), (50_200, 10), (50_400, 33), (50_600, 90)] {
+    for (first_port, streams) in [(50_000, 1), (50_200, 10), (50_400, 65), (50_600, 90)] {
         let mut stage = Stage::new(first_port);
         stage.fill(streams);
         for index in stage.indices.clone() {
@@ -321,7 +322,7 @@ fn few_streams_wake_the_thread_seldom_and_miss_no_packet() {
         stage.heard.clear();
         let (slots, ticks) = (stage.slots(), stage.run(1_000));
         assert_eq!(ticks, 50 * streams as u64);
-        let used = streams.div_ceil(32) as u64;
+        let used = streams.div_ceil(SHARED) as u64;
         assert_eq!(stage.slots() - slots, 50 * used, "{streams} streams");
         let mut last = HashMap::new();
         for heard in &stage.heard {
@@ -336,7 +337,7 @@ fn few_streams_wake_the_thread_seldom_and_miss_no_packet() {
 #[test]
 fn callers_who_talk_are_read_while_others_are_sent_to() {
     let mut stage = Stage::new(50_800);
-    stage.fill(33);
+    stage.fill(SHARED + 1);
     for index in stage.indices.clone() {
         stage.order_to(index, sound(1, 60_000));
     }
