@@ -10,7 +10,7 @@ use vireo_audio::{Codec, dtmf};
 
 use crate::config::{DigitOut, HANG_OVER, KEEP_ALIVE, OPENING, Play, Silence, StreamConfig};
 use crate::event::MediaEvent;
-use crate::packet::{MAX_PAYLOAD_OUT, Packet};
+use crate::packet::{HEADER_LEN, Packet};
 use crate::player::{Filled, Player};
 use crate::telephone_event::{Sending, code_of};
 use crate::time::Time;
@@ -216,41 +216,39 @@ impl Sender {
         emit: &mut impl FnMut(MediaEvent),
     ) -> Option<Built> {
         self.next_digit(config, emit);
-        let mut payload = [0; MAX_PAYLOAD_OUT];
+        let (header, body) = buffer.split_at_mut_checked(HEADER_LEN)?;
         let samples = u32::from(ptime_ms(config)) * PER_MS;
-        let packet = match self.event(config, samples) {
+        let (payload_type, marker, timestamp, payload) = match self.event(config, samples) {
             Some((payload_type, outgoing)) => {
-                let [a, b, c, d] = outgoing.payload.to_bytes();
-                payload[..4].copy_from_slice(&[a, b, c, d]);
+                let payload = body.first_chunk_mut()?;
+                *payload = outgoing.payload.to_bytes();
                 self.marker = true;
-                Packet {
-                    marker: outgoing.marker,
-                    payload_type,
-                    sequence: self.sequence,
-                    timestamp: outgoing.timestamp,
-                    ssrc: self.ssrc,
-                    payload: &payload[..4],
-                }
+                (payload_type, outgoing.marker, outgoing.timestamp, 4)
             }
             None => {
-                let frame = payload.get_mut(..samples as usize)?;
+                let frame = body.get_mut(..samples as usize)?;
                 self.audio(config.codec, frame, emit);
-                Packet {
-                    marker: std::mem::take(&mut self.marker),
-                    payload_type: config.payload_type,
-                    sequence: self.sequence,
-                    timestamp: self.timestamp,
-                    ssrc: self.ssrc,
-                    payload: frame,
-                }
+                let marker = std::mem::take(&mut self.marker);
+                (config.payload_type, marker, self.timestamp, frame.len())
             }
         };
-        let length = packet.write(buffer)?;
+        let header = Packet {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            // It lies in its place already.
+            payload: &[],
+        }
+        .write(header)?;
         self.sequence = self.sequence.wrapping_add(1);
         self.packets += 1;
-        self.octets += packet.payload.len() as u64;
-        let audio = (packet.payload.len() > 4).then_some(self.timestamp);
-        Some(Built { length, audio })
+        self.octets += payload as u64;
+        Some(Built {
+            length: header + payload,
+            audio: (payload > 4).then_some(self.timestamp),
+        })
     }
 
     /// The event packet that is due, when an event is being sent.
