@@ -56,6 +56,13 @@ impl Player {
         self.playing.is_some()
     }
 
+    /// Reads a little of what the next frame is made from.
+    pub(crate) fn touch(&self) -> u8 {
+        let playing = self.playing.as_ref();
+        let segment = playing.and_then(|playing| playing.play.segments.get(playing.segment));
+        u8::from(matches!(segment, Some(Segment::Prompt(_))))
+    }
+
     /// Starts a play; the end of the one that it replaces, if any.
     pub fn play(&mut self, play: Play) -> Option<MediaEvent> {
         let replaced = self.end(PlayEnd::Replaced);

@@ -246,6 +246,13 @@ impl StreamState {
         self.inbound.is_in_event()
     }
 
+    /// Reads a little of what [`StreamState::tick`] needs.
+    pub(crate) fn touch(&self) -> u8 {
+        let played = self.sender.touch();
+        let payload_type = self.config.as_ref().map_or(0, |config| config.payload_type);
+        played ^ payload_type
+    }
+
     /// Lets time pass to `nominal`, the moment of the stream's slot; `now` is when this really
     /// happens. Fills `buffer` with the packet that is due, if any.
     pub fn tick(&mut self, nominal: Time, now: Time, buffer: &mut [u8]) -> Option<Transmit> {

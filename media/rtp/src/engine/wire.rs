@@ -16,7 +16,7 @@ const MAX_BATCHES: usize = 4;
 
 /// Packets that are built before the first of them is sent: what the processor fetches for one stream
 /// is on its way while another's packet is built, and a system call would wait for it.
-const BURST: usize = 16;
+pub(crate) const BURST: usize = 16;
 
 struct Outgoing {
     index: u32,
