@@ -1,9 +1,10 @@
-//! What a call says that is no sentence of its own: numbers, dates, times, amounts.
+//! Speech: what a call says that is not recorded.
 //!
-//! Pure: nothing here knows of files, of sound or of a call. [`say`] turns a value into the names
-//! of recorded words and into text.
+//! [`say`] turns numbers, dates, times and amounts into the names of recorded words and into text; it is
+//! pure. [`tts`] has engines speak text, and keeps what they said.
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 pub mod say;
+pub mod tts;
