@@ -58,11 +58,12 @@ fn speech(hum: &Arc<Hum>, disk: Option<(PathBuf, u64)>) -> Speech {
 }
 
 fn spoken(passages: &[Passage]) -> Vec<&Sentence> {
-    let sentence = |passage| match passage {
-        &Passage::Sentence(ref sentence) => Some(sentence),
-        Passage::Pause(_) => None,
-    };
-    passages.iter().filter_map(sentence).collect()
+    (passages.iter())
+        .filter_map(|passage| match passage {
+            Passage::Sentence(sentence) => Some(sentence),
+            Passage::Pause(_) => None,
+        })
+        .collect()
 }
 
 #[test]
