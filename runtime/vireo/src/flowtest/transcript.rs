@@ -184,5 +184,5 @@ fn verb(
         reply(asked, at, answer).into(),
     );
     let line = timeline::lines(&[entry], Detail::Story).pop()?;
-    Some(("flow", line.text))
+    Some(("flow", line.sentence()))
 }
