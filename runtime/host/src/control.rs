@@ -41,8 +41,9 @@ pub trait Control: Send + 'static {
         Err(Error::NotFound(format!("there is no secret `{name}`")))
     }
 
-    /// Asked after every `perform`: a divergence ends the flow before it sees the answer. Only
-    /// [`Replay`](crate::Replay) has reason to answer anything but none.
+    /// Asked after every `perform`: a divergence ends the flow before it sees the answer. Only a
+    /// control that answers from a journal, such as [`Replay`](crate::Replay), has reason to answer
+    /// anything but none.
     fn divergence(&mut self) -> Option<Divergence> {
         None
     }

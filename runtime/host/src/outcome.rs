@@ -152,19 +152,19 @@ impl Frame {
 pub struct Divergence {
     /// Number of the request, from 0.
     pub at: usize,
-    /// What the journal holds.
-    pub expected: Arc<Request>,
+    /// What the journal holds; none: it has ended.
+    pub expected: Option<Arc<Request>>,
     /// What the flow asked.
     pub got: Arc<Request>,
 }
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "at request {} the journal holds {:?}, but the flow asked {:?}",
-            self.at, self.expected, self.got
-        )
+        match &self.expected {
+            Some(expected) => write!(f, "at request {} the journal holds {expected:?}", self.at)?,
+            None => write!(f, "at request {} the journal has ended", self.at)?,
+        }
+        write!(f, ", but the flow asked {:?}", self.got)
     }
 }
 

@@ -58,7 +58,7 @@ impl<C: Control> Control for Replay<C> {
         if expected != request {
             self.divergence = Some(Divergence {
                 at: self.replayed,
-                expected: Arc::new(expected),
+                expected: Some(Arc::new(expected)),
                 got: Arc::new(request),
             });
             return Ok(Reply::Done);
