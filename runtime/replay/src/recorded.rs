@@ -52,7 +52,7 @@ pub enum JournalError {
     #[error("the flow did not run: {0}")]
     NotStarted(String),
     /// Entries are missing.
-    #[error("entries {first} to {last} of the journal are missing")]
+    #[error("{} missing in the journal", missing(*first, *last))]
     Gap {
         /// The first that is missing.
         first: u32,
@@ -200,6 +200,13 @@ impl Recorded {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.asked.is_empty()
+    }
+}
+
+fn missing(first: u32, last: u32) -> String {
+    match first == last {
+        true => format!("entry {first} is"),
+        false => format!("entries {first} to {last} are"),
     }
 }
 

@@ -18,11 +18,11 @@ async fn broken_journals_say_where() {
 
     let mut gap = whole.clone();
     gap.drain(play..play + 2);
-    let missing = format!("entries {play} to {} of the journal are missing", play + 1);
+    let missing = format!("entries {play} to {} are missing in the journal", play + 1);
     assert_eq!(error(&gap), missing);
     let mut turned = whole.clone();
     turned.swap(play, play + 1);
-    assert!(error(&turned).contains("are missing"), "{}", error(&turned));
+    assert!(error(&turned).contains("is missing"), "{}", error(&turned));
     let mut twice = whole.clone();
     twice.insert(play, whole[play - 1].clone());
     assert_eq!(
