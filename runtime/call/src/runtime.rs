@@ -417,6 +417,14 @@ impl Runtime {
         Ok(self.deployments.history(flow, limit)?)
     }
 
+    /// A component that was deployed; none: no such was.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn component(&self, digest: Digest) -> Result<Option<Vec<u8>>, DeployError> {
+        Ok(self.deployments.components().get(digest)?)
+    }
+
     /// The settings that new calls get.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.load_full()

@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 /// A text is no moment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no moment: write \"2026-11-22T20:00\" (server's time zone), \"2026-11-22T20:00:00+01:00\", \"2026-11-22\", \"now\", or how long ago: \"15m\", \"2h\", \"3d\""
+    "{0:?} is no moment: write \"2026-11-22T20:00\" (server's time zone), \"2026-11-22T20:00:00+01:00\", \"2026-11-22\", \"today\", \"yesterday\", \"now\", or how long ago: \"15m\", \"2h\", \"3d\""
 )]
 pub struct MomentError(pub String);
 
-/// Reads a moment: a date and time with or without an offset, a date (its first moment), "now", or
-/// how long ago ("90s", "15m", "2h", "3d", "1w"). What has no offset is in `zone`; a time that a
+/// Reads a moment: a date and time with or without an offset, a date, "today" or "yesterday" (their
+/// first moment), "now", or how long ago ("90s", "15m", "2h", "3d", "1w"). What has no offset is in `zone`; a time that a
 /// change of clocks skips is moved by the length of the gap, one that comes twice is the first
 /// (RFC 5545, 3.3.5).
 ///
@@ -23,6 +23,19 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, M
     let refused = || MomentError(text.to_owned());
     if text == "now" {
         return Ok(now);
+    }
+    let days_ago = match text {
+        "today" => Some(0),
+        "yesterday" => Some(1),
+        _ => None,
+    };
+    if let Some(days) = days_ago {
+        let today = now.to_zoned(zone.clone()).date();
+        let day = today.checked_sub(jiff::Span::new().days(days));
+        let begins = day.and_then(|day| day.at(0, 0, 0, 0).to_zoned(zone.clone()));
+        return begins
+            .map(|begins| begins.timestamp())
+            .map_err(|_| refused());
     }
     if let Some(ago) = ago(text) {
         return now.checked_sub(ago).map_err(|_| refused());
@@ -78,6 +91,8 @@ mod tests {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         for (text, expected) in [
             ("now", "2026-11-22T12:00:00Z"),
+            ("today", "2026-11-21T23:00:00Z"),
+            ("yesterday", "2026-11-20T23:00:00Z"),
             ("15m", "2026-11-22T11:45:00Z"),
             ("2d", "2026-11-20T12:00:00Z"),
             ("2026-11-22T20:00", "2026-11-22T19:00:00Z"),

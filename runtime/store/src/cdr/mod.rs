@@ -29,6 +29,8 @@ pub use record::{
 /// Where the marks of running calls lie.
 pub(crate) const OPEN: &str = "c/o/";
 const BY_TIME: &[u8] = b"c/t/";
+/// Comes after every key that begins with [`BY_TIME`].
+const AFTER_ALL: &[u8] = b"c/u";
 const BY_ID: &str = "c/i/";
 
 /// What a CDR takes, most often.
@@ -47,10 +49,14 @@ pub struct Query {
     pub called: Option<String>,
     /// This flow.
     pub flow: Option<String>,
+    /// A version whose digest begins with this.
+    pub version: Option<String>,
     /// This trunk.
     pub trunk: Option<String>,
     /// This outcome.
     pub outcome: Option<Outcome>,
+    /// Those that a list has after this record: its moment in milliseconds and its call id.
+    pub before: Option<(u64, String)>,
     /// At most so many.
     pub limit: usize,
 }
@@ -63,8 +69,10 @@ impl Default for Query {
             caller: None,
             called: None,
             flow: None,
+            version: None,
             trunk: None,
             outcome: None,
+            before: None,
             limit: 100,
         }
     }
@@ -79,6 +87,19 @@ impl Query {
             && same(&self.flow, cdr.call.flow.as_deref())
             && same(&self.trunk, Some(&cdr.call.trunk))
             && self.outcome.is_none_or(|outcome| outcome == cdr.outcome)
+            && self.version.as_ref().is_none_or(|wanted| {
+                let version = cdr.call.version.as_ref();
+                version.is_some_and(|version| version.to_string().starts_with(wanted))
+            })
+    }
+
+    /// The key that ends the wanted ones.
+    fn end(&self) -> Vec<u8> {
+        let until = self.until_ms.map(|until| time_key(until, ""));
+        let before = self.before.as_ref();
+        let before = before.map(|(received_ms, call_id)| time_key(*received_ms, call_id));
+        let ends = [until, before, Some(AFTER_ALL.to_vec())];
+        ends.into_iter().flatten().min().unwrap_or_default()
     }
 }
 
@@ -203,11 +224,8 @@ impl Cdrs {
             return Ok(cdrs);
         }
         let start = time_key(query.from_ms.unwrap_or(0), "");
-        let range = match query.until_ms {
-            Some(until) => Range::between(start, time_key(until, "")),
-            None => Range::between(start, b"c/u"),
-        };
-        walk(&*self.store, range.backward(), |key, value| {
+        let range = Range::between(start, query.end()).backward();
+        walk(&*self.store, range, |key, value| {
             match from_json("CDR", key, value) {
                 Ok(cdr) if query.wants(&cdr) => cdrs.push(cdr),
                 Ok(_) => {}

@@ -32,12 +32,12 @@ use tokio::sync::Semaphore;
 pub use metrics::{Metric, MetricKind, Sample};
 pub use model::{
     Admission, AdmissionChange, CallRecord, CallRecordDetail, ChangeKind, ComponentProblem,
-    Counter, DeployReport, DeploymentChange, FlowStatus, Import, InspectionReport, LiveCall,
-    LiveCallDetail, Media, MediaDirection, Readiness, Recording, ReloadReport, RouteExplanation,
-    RouteStep, Serving, Status, TimelineEntry, TimelineKind, VersionCalls,
+    Counter, DeployReport, DeploymentChange, FlowStatus, Import, InspectionReport, JournalPage,
+    LiveCall, LiveCallDetail, Media, MediaDirection, Readiness, Recording, ReloadReport,
+    RouteExplanation, RouteStep, Serving, Status, TimelineEntry, TimelineKind, VersionCalls,
 };
 pub use openapi::document as openapi_document;
-pub use operations::{OperationError, Operations, Reply, RouteQuestion, Upload};
+pub use operations::{Journals, OperationError, Operations, Reply, RouteQuestion, Upload};
 pub use problem::Problem;
 pub use token::{Token, TokenError};
 
@@ -97,11 +97,13 @@ fn router(api: Api) -> Router {
         .route("/v1/flows/{flow}/deployments", post(flows::deploy))
         .route("/v1/flows/{flow}/rollback", post(flows::rollback))
         .route("/v1/flows/{flow}/history", get(flows::history))
+        .route("/v1/components/{digest}", get(flows::component))
         .route("/v1/check", post(flows::check))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::hang_up))
         .route("/v1/cdrs", get(calls::list_records))
         .route("/v1/cdrs/{id}", get(calls::show_record))
+        .route("/v1/journals", get(calls::list_journals))
         .route("/v1/routes/test", get(calls::test_route))
         .route_layer(middleware::from_fn_with_state(api.clone(), guard));
     Router::new()

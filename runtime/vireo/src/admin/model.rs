@@ -434,6 +434,15 @@ pub struct CallRecordDetail {
     pub timeline: Vec<Entry>,
 }
 
+/// Ended calls with their journals.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct JournalPage {
+    /// The calls, the newest first.
+    pub calls: Vec<CallRecordDetail>,
+    /// The parameter `before` of the next page; none: there is no more.
+    pub next: Option<String>,
+}
+
 /// What a call would meet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RouteExplanation {

@@ -17,8 +17,8 @@ use super::model::{TimelineEntry, TimelineKind};
         contact(),
     ),
     paths(
-        flows::list, flows::deploy, flows::rollback, flows::history, flows::check,
-        calls::list, calls::show, calls::hang_up, calls::list_records, calls::show_record, calls::test_route,
+        flows::list, flows::deploy, flows::rollback, flows::history, flows::check, flows::component,
+        calls::list, calls::show, calls::hang_up, calls::list_records, calls::show_record, calls::list_journals, calls::test_route,
         server::status, server::set_admission, server::reload,
         open::health, open::ready, open::metrics, open::openapi_document, open::error_page,
     ),

@@ -42,6 +42,15 @@ pub struct RouteQuestion {
     pub at: jiff::Timestamp,
 }
 
+/// Records with their journals.
+#[derive(Debug)]
+pub struct Journals {
+    /// The newest first.
+    pub calls: Vec<(Cdr, Vec<Entry>)>,
+    /// May there be more that are wanted?
+    pub more: bool,
+}
+
 /// The server, as the admin API sees it. Every method may be called at any time by many at once.
 pub trait Operations: Send + Sync + 'static {
     /// Puts a component into service. Deploying what serves already is no error and changes
@@ -55,6 +64,8 @@ pub trait Operations: Send + Sync + 'static {
     fn history(&self, flow: String) -> Reply<'_, Vec<DeploymentChange>>;
     /// Looks at a component without keeping it.
     fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport>;
+    /// A component that was deployed, by its digest.
+    fn component(&self, digest: String) -> Reply<'_, Bytes>;
     /// The calls in progress, the oldest first.
     fn calls(&self) -> Reply<'_, Vec<LiveCall>>;
     /// One of them, with its journal so far.
@@ -65,6 +76,9 @@ pub trait Operations: Send + Sync + 'static {
     fn cdrs(&self, query: Query) -> Reply<'_, Vec<Cdr>>;
     /// One of them, with its journal.
     fn cdr(&self, id: String) -> Reply<'_, (Cdr, Vec<Entry>)>;
+    /// Records with their journals, the newest first: about so many bytes of them at the most, and one
+    /// in any case.
+    fn journals(&self, query: Query, bytes: usize) -> Reply<'_, Journals>;
     /// What a call would meet.
     fn route_test(&self, question: RouteQuestion) -> Reply<'_, RouteExplanation>;
     /// The server at one glance.

@@ -10,12 +10,12 @@ use vireo_call::{Command, DeployError, Deployed, Runtime};
 use vireo_sip::stack::Stack;
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::deployments::DeployError as StoreDeployError;
-use vireo_store::journal::Entry;
+use vireo_store::journal::{Entry, Kind};
 
 use super::{ServeError, build, metrics};
 use crate::admin::{
-    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport, LiveCall,
-    Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation,
+    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport, Journals,
+    LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation,
     RouteQuestion, RouteStep, Serving, Status, Upload, VersionCalls,
 };
 use crate::check;
@@ -307,6 +307,17 @@ fn deploy_error(error: DeployError) -> OperationError {
     }
 }
 
+/// About the bytes that an entry takes as JSON.
+fn entry_size(entry: &Entry) -> usize {
+    const AROUND: usize = 64;
+    AROUND
+        + match &entry.kind {
+            Kind::Verb { request, reply, .. } => request.get().len() + reply.get().len(),
+            Kind::Event { detail, .. } => detail.get().len(),
+            _ => 0,
+        }
+}
+
 /// Runs what reads the disk where it holds up nobody.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, OperationError> + Send + 'static,
@@ -390,6 +401,16 @@ impl Operations for LiveOperations {
         })
     }
 
+    fn component(&self, digest: String) -> Reply<'_, Bytes> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let unknown = || OperationError::Invalid(format!("there is no component `{digest}`"));
+            let parsed = digest.parse().map_err(|_| unknown())?;
+            let wasm = runtime.component(parsed).map_err(deploy_error)?;
+            wasm.map(Bytes::from).ok_or_else(unknown)
+        }))
+    }
+
     fn calls(&self) -> Reply<'_, Vec<LiveCall>> {
         let calls = self
             .runtime
@@ -433,6 +454,26 @@ impl Operations for LiveOperations {
                 .get(&id)?
                 .ok_or_else(|| OperationError::RecordUnknown(id.clone()))?;
             Ok((cdr, runtime.journal().read(&id)?))
+        }))
+    }
+
+    fn journals(&self, query: Query, bytes: usize) -> Reply<'_, Journals> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let records = runtime.cdrs().list(&query)?;
+            let mut more = records.len() == query.limit;
+            let mut calls = Vec::with_capacity(records.len());
+            let mut size = 0;
+            for record in records {
+                if size >= bytes {
+                    more = true;
+                    break;
+                }
+                let entries = runtime.journal().read(&record.call.call_id)?;
+                size += entries.iter().map(entry_size).sum::<usize>();
+                calls.push((record, entries));
+            }
+            Ok(Journals { calls, more })
         }))
     }
 

@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vireo::admin::{
     AdminServer, Admission, ComponentProblem, Counter, DeployReport, DeploymentChange, FlowStatus,
-    InspectionReport, LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply,
-    RouteExplanation, RouteQuestion, RouteStep, Serving, Status, Token, Upload, VersionCalls,
+    InspectionReport, Journals, LiveCall, Metric, OperationError, Operations, Readiness,
+    ReloadReport, Reply, RouteExplanation, RouteQuestion, RouteStep, Serving, Status, Token,
+    Upload, VersionCalls,
 };
 use vireo::config::AdminListen;
 use vireo_store::cdr::{Cdr, OpenCall, Outcome, Query};
@@ -187,6 +188,13 @@ impl Operations for Fake {
         }))
     }
 
+    fn component(&self, digest: String) -> Reply<'_, hyper::body::Bytes> {
+        reply(match digest == "aa".repeat(32) {
+            true => Ok(hyper::body::Bytes::from_static(b"\0asm")),
+            false => Err(OperationError::Invalid("there is no component".to_owned())),
+        })
+    }
+
     fn calls(&self) -> Reply<'_, Vec<LiveCall>> {
         reply(Ok(vec![live()]))
     }
@@ -218,6 +226,18 @@ impl Operations for Fake {
             "broken" => Err(OperationError::Internal("a bolt is loose".to_owned())),
             _ => Err(OperationError::RecordUnknown(id)),
         })
+    }
+
+    fn journals(&self, query: Query, _: usize) -> Reply<'_, Journals> {
+        let first = query.before.is_none();
+        self.queries.lock().unwrap().push(query);
+        let mut second = record();
+        second.call.call_id = "done-2".to_owned();
+        let call = if first { record() } else { second };
+        reply(Ok(Journals {
+            calls: vec![(call, journal())],
+            more: first,
+        }))
     }
 
     fn route_test(&self, question: RouteQuestion) -> Reply<'_, RouteExplanation> {

@@ -10,7 +10,7 @@ use vireo_store::cdr::{Outcome, Query};
 use super::{Answer, Name, Params};
 use crate::admin::Api;
 use crate::admin::model::{
-    CallRecord, CallRecordDetail, LiveCall, LiveCallDetail, RouteExplanation,
+    CallRecord, CallRecordDetail, JournalPage, LiveCall, LiveCallDetail, RouteExplanation,
 };
 use crate::admin::operations::RouteQuestion;
 use crate::admin::problem::Problem;
@@ -20,6 +20,9 @@ use crate::explain::Code;
 const FEW: usize = 50;
 /// Records in a list at the most.
 const MANY: usize = 10_000;
+
+/// Journals in a page at the most, bytes of JSON.
+const PAGE_BYTES: usize = 8 << 20;
 
 /// Which records are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -37,10 +40,14 @@ pub struct RecordParams {
     called: Option<String>,
     /// This flow.
     flow: Option<String>,
+    /// A version whose digest begins with this.
+    version: Option<String>,
     /// This trunk.
     trunk: Option<String>,
     /// This outcome: "completed", "hung-up-by-caller", "rejected", "failed-flow"...
     outcome: Option<String>,
+    /// What comes after this record in the list: its `received_ms` and `call_id` with "-" between.
+    before: Option<String>,
     /// At most so many, 1 to 10,000; 50 when absent.
     #[param(minimum = 1, maximum = 10_000)]
     limit: Option<usize>,
@@ -69,10 +76,26 @@ impl RecordParams {
             caller: self.caller,
             called: self.called,
             flow: self.flow,
+            version: self.version,
             trunk: self.trunk,
+            before: self.before.map(|text| place(&text)).transpose()?,
             limit,
         })
     }
+}
+
+/// A record's place in lists, as the parameter `before` has it.
+fn place(text: &str) -> Result<(u64, String), Problem> {
+    let parts = text.split_once('-');
+    let place = parts.and_then(|(ms, call_id)| Some((ms.parse().ok()?, call_id.to_owned())));
+    place.ok_or_else(|| {
+        Problem::new(
+            Code::RequestInvalid,
+            format!(
+                "before is {text:?}; it must be the received_ms of a record, \"-\", and its call_id"
+            ),
+        )
+    })
 }
 
 fn outcome(name: &str) -> Result<Outcome, Problem> {
@@ -157,6 +180,40 @@ pub async fn show_record(State(api): State<Api>, Name(id): Name) -> Answer<CallR
     Ok(Json(CallRecordDetail {
         record: record.into(),
         timeline,
+    }))
+}
+
+/// Lists ended calls with their journals, the newest first: what `vireo replay` and
+/// `vireo journal export` read. A page ends early when it has 8 MiB.
+#[utoipa::path(
+    get, path = "/v1/journals", operation_id = "list_journals", tag = "records",
+    params(RecordParams),
+    responses(
+        (status = 200, description = "A page of calls.", body = JournalPage),
+        (status = 422, description = "VR0104: a parameter is not understood.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list_journals(
+    State(api): State<Api>,
+    Params(params): Params<RecordParams>,
+) -> Answer<JournalPage> {
+    let query = params.query(&api)?;
+    let found = api.operations.journals(query, PAGE_BYTES).await?;
+    let last = found.calls.last();
+    let next = last.filter(|_| found.more).map(|(record, _)| {
+        let call = &record.call;
+        format!("{}-{}", call.received_ms, call.call_id)
+    });
+    let calls = found
+        .calls
+        .into_iter()
+        .map(|(record, timeline)| CallRecordDetail {
+            record: record.into(),
+            timeline,
+        });
+    Ok(Json(JournalPage {
+        calls: calls.collect(),
+        next,
     }))
 }
 

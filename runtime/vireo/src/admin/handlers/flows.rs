@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
+use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -157,4 +158,21 @@ async fn upload(
             ),
         }),
     }
+}
+
+/// Gives out a component that was deployed, byte for byte.
+#[utoipa::path(
+    get, path = "/v1/components/{digest}", operation_id = "component", tag = "flows",
+    params(("digest" = String, Path, description = "SHA-256 of the component, 64 hexadecimal digits.")),
+    responses(
+        (status = 200, description = "The component.", body = Vec<u8>, content_type = "application/wasm"),
+        (status = 422, description = "VR0104: the server has no such component.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn component(
+    State(api): State<Api>,
+    Name(digest): Name,
+) -> Result<impl IntoResponse, Problem> {
+    let wasm = api.operations.component(digest).await?;
+    Ok(([(header::CONTENT_TYPE, "application/wasm")], wasm))
 }
