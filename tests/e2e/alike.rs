@@ -214,6 +214,14 @@ fn in_every_language() {
         let wire = difference(&expected.wire(), &call.wire());
         assert_eq!(wire, None, "{reference} and {language}, on the wire");
     }
+    // So what one of them did can be replayed on any other.
+    for (language, component) in &languages {
+        let version = format!("{reference}={}", component.display());
+        let calls = format!("flow={reference}");
+        let report = server.command(&["replay", "--json", "--flow", &version, "--calls", &calls]);
+        let report: Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["counts"]["same"], 1, "{language}: {report:#}");
+    }
 }
 
 /// The call of `sipp/silent-message.xml` as a script.

@@ -10,6 +10,7 @@ mod flows;
 mod load;
 mod recordings;
 mod records;
+mod replay;
 mod services;
 mod signalling;
 mod swap;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::cli::{
-    CallArgs, CheckArgs, CliError, DemoArgs, Engine, Global, Output, ServeArgs, TestArgs, TryArgs,
+    CallArgs, CheckArgs, CliError, DemoArgs, Engine, Global, Output, ReplayArgs, ServeArgs,
+    TestArgs, TryArgs,
 };
 use crate::explain::{Code, Coded};
-use crate::{call, check, demo, flowtest, serve};
+use crate::{call, check, demo, flowtest, replay, serve};
 
 /// This program with everything in it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,5 +62,9 @@ impl Engine for Complete {
 
     fn attempt(&self, args: &TryArgs, global: &Global, output: &Output) -> Result<(), CliError> {
         flowtest::attempt(args, global, output)
+    }
+
+    fn replay(&self, args: &ReplayArgs, global: &Global, output: &Output) -> Result<(), CliError> {
+        replay::run(args, global, output)
     }
 }

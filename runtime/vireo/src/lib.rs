@@ -15,5 +15,7 @@ pub mod explain;
 mod flowtest;
 pub mod logging;
 pub mod moment;
+mod replay;
 pub mod serve;
 pub mod timeline;
+mod trace;

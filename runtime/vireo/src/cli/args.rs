@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::develop::{BuildArgs, NewArgs};
+use super::export::ExportArgs;
+use super::replay::ReplayArgs;
+use super::trace::TraceArgs;
 use crate::config::{SipAddress, SipTransport};
 use crate::logging::LogFormat;
 
@@ -83,6 +86,9 @@ pub enum Command {
     /// Calls a flow from the keyboard: prompts appear as text, the keys of the keyboard are those of
     /// the telephone.
     Try(TryArgs),
+    /// Runs recorded calls against another version of their flow, and says where it parts from what
+    /// happened. Nothing is done for real: every answer comes from the calls' journals.
+    Replay(ReplayArgs),
     /// Deploys flows and shows what serves.
     #[command(subcommand)]
     Flow(FlowCommand),
@@ -91,7 +97,10 @@ pub enum Command {
     Cdr(CdrCommand),
     /// Shows the calls in progress.
     Calls(CallsArgs),
-    /// Shows what happened in a call.
+    /// Shows what happened in a call, ended or in progress, and how long it took; as a page with
+    /// --html.
+    Trace(TraceArgs),
+    /// Writes the journals of calls to files.
     #[command(subcommand)]
     Journal(JournalCommand),
     /// Says which flow a call would reach.
@@ -419,14 +428,10 @@ pub enum CallsCommand {
 /// `vireo journal ...`
 #[derive(Debug, Subcommand)]
 pub enum JournalCommand {
-    /// Shows the timeline of a call, ended or in progress.
-    Show {
-        /// The call's id.
-        call: String,
-        /// Every entry of the journal, not only what tells the story.
-        #[arg(long)]
-        all: bool,
-    },
+    /// Writes recorded calls as JSON lines: record and journal of a call on each.
+    Export(Box<ExportArgs>),
+    /// The same as `vireo trace`.
+    Show(TraceArgs),
 }
 
 /// `vireo route ...`
@@ -517,7 +522,11 @@ mod tests {
             "calls",
             "calls show abc",
             "calls hangup abc",
+            "replay --flow new.wasm --calls yesterday,flow=demo,limit=500 --secrets s.toml -v -j 2",
+            "replay --flow demo=new.wasm --calls journals.jsonl --json",
+            "trace abc --all --html call.html",
             "journal show abc --all",
+            "journal export --calls since=2h -o journals.jsonl",
             "route test --to 96122 --from 1000 --trunk local --at 2026-11-22T20:00",
             "status --admin unix:/run/vireo.sock",
             "drain",
@@ -579,6 +588,8 @@ mod tests {
             "stauts",
             "test",
             "test a.test.toml --flow demo",
+            "replay --flow new.wasm",
+            "replay --flow new.wasm --calls flwo=demo",
         ] {
             let words = std::iter::once("vireo").chain(line.split_whitespace());
             assert!(Cli::try_parse_from(words).is_err(), "vireo {line}");

@@ -1,13 +1,12 @@
-//! `vireo calls ...`, `vireo cdr ...`, `vireo journal ...`
+//! `vireo calls ...`, `vireo cdr ...`
 
 use vireo_store::journal::Entry;
 
 use super::args::{CallsCommand, CdrCommand, CdrFilter};
-use super::client::{Client, ClientError, path, with_query};
+use super::client::{Client, path, with_query};
 use super::error::CliError;
 use super::output::{Output, Table, duration, short};
 use crate::admin::{CallRecord, CallRecordDetail, LiveCall, LiveCallDetail, MediaDirection};
-use crate::explain::{Code, Coded};
 use crate::timeline::{self, Detail};
 
 pub(super) async fn live(
@@ -242,33 +241,6 @@ fn direction(media: &MediaDirection) -> String {
         "{} packets, {} lost, jitter {:.1} ms{mos}",
         media.packets, media.lost, media.jitter_ms
     )
-}
-
-pub(super) async fn journal(
-    call: &str,
-    all: bool,
-    client: &Client,
-    output: &Output,
-) -> Result<(), CliError> {
-    let ended = client.get(&path("/v1/cdrs/", call, "")).await;
-    let timeline = match ended {
-        Ok(answer) => answer.parse::<CallRecordDetail>()?.timeline,
-        Err(ClientError::Refused(problem)) if problem.code == Code::RecordUnknown.name() => {
-            let live = client.get(&path("/v1/calls/", call, "")).await;
-            match live {
-                Err(error) if error.code() == Code::CallUnknown => {
-                    return Err(ClientError::Refused(problem).into());
-                }
-                live => live?.parse::<LiveCallDetail>()?.timeline,
-            }
-        }
-        Err(error) => return Err(error.into()),
-    };
-    if output.is_json() {
-        return output.json(&timeline);
-    }
-    show_timeline(&timeline, all, output);
-    Ok(())
 }
 
 /// Prints a timeline for people.

@@ -1,7 +1,7 @@
 //! The command line.
 //!
 //! Commands that talk to a running server go through its admin API; `serve`, `call`, `demo`,
-//! `check`, `test` and `try` need the runtime itself and reach it through [`Engine`].
+//! `check`, `test`, `try` and `replay` need the runtime itself and reach it through [`Engine`].
 
 mod args;
 mod calls;
@@ -11,10 +11,15 @@ mod connection;
 mod develop;
 mod error;
 mod explain;
+mod export;
 mod flow;
 mod output;
+mod recorded;
+mod replay;
 mod route;
+mod selector;
 mod server;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -28,8 +33,13 @@ pub use args::{
 pub use client::{Client, ClientError};
 pub use develop::{BuildArgs, NewArgs};
 pub use error::{CliError, Exit};
+pub use export::ExportArgs;
 pub(crate) use output::short;
 pub use output::{Output, Table};
+pub(crate) use recorded::{RecordedCalls, served_component};
+pub use replay::{Candidate, ReplayArgs};
+pub use selector::Selector;
+pub use trace::TraceArgs;
 
 use crate::logging;
 
@@ -70,6 +80,12 @@ pub trait Engine {
     /// # Errors
     /// It cannot run, or it failed.
     fn attempt(&self, args: &TryArgs, global: &Global, output: &Output) -> Result<(), CliError>;
+
+    /// Replays recorded calls on another version of their flow.
+    ///
+    /// # Errors
+    /// A call is not the same, or there is none to replay.
+    fn replay(&self, args: &ReplayArgs, global: &Global, output: &Output) -> Result<(), CliError>;
 }
 
 /// Runs the command line of this process.
@@ -105,6 +121,7 @@ pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliErr
         Command::Check(args) => engine.check(args, global, output),
         Command::Test(args) => engine.test(args, global, output),
         Command::Try(args) => engine.attempt(args, global, output),
+        Command::Replay(args) => engine.replay(args, global, output),
         Command::New(args) => develop::new(args, output),
         Command::Build(args) => develop::build(args, output),
         Command::Config(command) => config::run(command, global, output),
@@ -132,9 +149,10 @@ async fn ask(command: &Command, global: &Global, output: &Output) -> Result<(), 
         Command::Flow(command) => flow::run(command, &client, output).await,
         Command::Cdr(command) => calls::records(command, &client, output).await,
         Command::Calls(arguments) => calls::live(arguments.command.as_ref(), &client, output).await,
-        Command::Journal(JournalCommand::Show { call, all }) => {
-            calls::journal(call, *all, &client, output).await
+        Command::Trace(args) | Command::Journal(JournalCommand::Show(args)) => {
+            trace::run(args, &client, global, output).await
         }
+        Command::Journal(JournalCommand::Export(args)) => export::run(args, global, output).await,
         Command::Route(RouteCommand::Test(test)) => route::test(test, &client, output).await,
         Command::Drain { switch } => server::drain(*switch, &client, output).await,
         Command::Reload => server::reload(&client, output).await,

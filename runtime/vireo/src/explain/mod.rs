@@ -123,6 +123,10 @@ codes! {
     DemoFailed = "VR0161",
     /// Flow tests did not pass.
     TestsFailed = "VR0170",
+    /// Recorded calls part from what happened.
+    ReplayDiffers = "VR0171",
+    /// A file of exported journals is not understood.
+    JournalUnusable = "VR0172",
 }
 
 impl Code {

@@ -21,6 +21,7 @@ use serde_json::Value;
 use vireo_store::journal::{Entry, Kind};
 
 pub(crate) use events::status;
+pub(crate) use verbs::{asked, prompt};
 use words::seconds;
 
 /// What took less is not worth a word.
@@ -59,6 +60,8 @@ pub enum Detail {
 /// One line of a timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
+    /// The number of its entry in the journal.
+    pub entry: u32,
     /// Milliseconds since the INVITE.
     pub at_ms: u64,
     /// How long a verb took, milliseconds; none for what happens in a moment.
@@ -183,6 +186,7 @@ fn line(entry: &Entry, detail: Detail) -> Option<Line> {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     Some(Line {
+        entry: entry.seq,
         at_ms: entry.at_ms,
         took_ms,
         who,

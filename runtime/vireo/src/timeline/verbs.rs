@@ -18,7 +18,7 @@ pub(super) fn verb(name: &str, request: &Value, reply: &Value) -> String {
 }
 
 /// What was asked.
-fn asked(name: &str, request: &Value) -> String {
+pub(crate) fn asked(name: &str, request: &Value) -> String {
     let short = name.split_once('.').map_or(name, |(_, function)| function);
     match name {
         "media.play" | "media.gather" | "media.record" => {
@@ -112,7 +112,7 @@ fn outcome(reply: &Value) -> String {
 }
 
 /// What a prompt consists of: "demo/welcome, 500 ms of silence".
-fn prompt(parts: &Value) -> String {
+pub(crate) fn prompt(parts: &Value) -> String {
     let parts: Vec<String> = parts
         .as_array()
         .into_iter()

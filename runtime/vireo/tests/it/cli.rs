@@ -63,8 +63,8 @@ async fn tables_and_timelines_for_people() {
         ),
         ("calls hangup live-1", "live-1 is being ended\n".to_owned()),
         (
-            "journal show done-1",
-            "    +0.000  caller  INVITE 96122 from 1000, trunk local, from 127.0.0.1:5062\n    +0.005  flow    play demo/welcome: finished, 3.2 s\n".to_owned(),
+            "trace done-1",
+            "call done-1: flow demo, caller withheld, called 96122 on trunk local, outcome hung-up-by-caller, ended by unknown\n        AT      TOOK  WHO     WHAT\n    +0.000            caller  INVITE 96122 from 1000, trunk local, from 127.0.0.1:5062\n    +0.005     3.250  flow    play demo/welcome: finished\n".to_owned(),
         ),
         (
             "cdr list --since 2h",
@@ -88,11 +88,19 @@ async fn tables_and_timelines_for_people() {
     ] {
         assert!(shown.contains(part), "{part:?} in\n{shown}");
     }
-    let live = ask(&server, "journal show live-1").await;
+    let live = ask(&server, "trace live-1").await;
     assert!(
         live.out.contains("INVITE"),
         "a call in progress has a timeline too: {}",
         live.err
+    );
+    let alias = ask(&server, "journal show done-1").await;
+    assert_eq!(alias.out, ask(&server, "trace done-1").await.out);
+    let unknown = ask(&server, "trace nope").await;
+    assert!(
+        unknown.code == 6 && unknown.err.contains("VR0121"),
+        "{}",
+        unknown.err
     );
     server.stop().await;
 }
@@ -107,6 +115,7 @@ async fn json_for_programs() {
         "calls show live-1",
         "cdr list",
         "cdr show done-1",
+        "trace done-1",
         "journal show done-1",
         "route test --to 1",
         "status",

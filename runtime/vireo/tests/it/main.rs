@@ -8,3 +8,4 @@ mod api;
 mod cli;
 mod fake;
 mod flowtest;
+mod replay;
