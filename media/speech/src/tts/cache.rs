@@ -1,6 +1,5 @@
 //! Speech on the disk, found by what was said and how: it survives restarts, and its size is limited.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
+
+use super::recency::Recency;
 
 /// The name of a piece of speech: the SHA-256 of everything that decides how it sounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,45 +51,7 @@ const HEAD: usize = MAGIC.len() + 4;
 pub struct DiskCache {
     directory: PathBuf,
     limit: u64,
-    index: Mutex<Index>,
-}
-
-/// What is there. A use is a number that grows.
-#[derive(Debug, Default)]
-struct Index {
-    entries: HashMap<Key, Entry>,
-    by_use: BTreeMap<u64, Key>,
-    uses: u64,
-    bytes: u64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    used: u64,
-    bytes: u64,
-}
-
-impl Index {
-    fn put(&mut self, key: Key, bytes: u64) {
-        self.remove(key);
-        self.uses += 1;
-        self.entries.insert(
-            key,
-            Entry {
-                used: self.uses,
-                bytes,
-            },
-        );
-        self.by_use.insert(self.uses, key);
-        self.bytes += bytes;
-    }
-
-    fn remove(&mut self, key: Key) -> Option<Entry> {
-        let entry = self.entries.remove(&key)?;
-        self.by_use.remove(&entry.used);
-        self.bytes -= entry.bytes;
-        Some(entry)
-    }
+    index: Mutex<Recency>,
 }
 
 impl DiskCache {
@@ -108,7 +71,7 @@ impl DiskCache {
             }
         }
         found.sort_unstable_by_key(|(modified, ..)| *modified);
-        let mut index = Index::default();
+        let mut index = Recency::default();
         for (_, key, bytes) in found {
             index.put(key, bytes);
         }
@@ -121,7 +84,7 @@ impl DiskCache {
         Ok(cache)
     }
 
-    fn index(&self) -> std::sync::MutexGuard<'_, Index> {
+    fn index(&self) -> std::sync::MutexGuard<'_, Recency> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,16 +94,16 @@ impl DiskCache {
 
     /// The samples of a key, if they are there and whole.
     pub fn get(&self, key: Key) -> Option<Vec<i16>> {
-        let entry = *self.index().entries.get(&key)?;
+        let bytes = self.index().size(key)?;
         let path = self.path(key);
-        let samples = fs::read(&path).ok().and_then(|bytes| decode(&bytes));
+        let samples = fs::read(&path).ok().and_then(|file| decode(&file));
         if samples.is_none() {
             tracing::warn!(file = %path.display(), "speech on the disk is damaged; it is made again");
             self.index().remove(key);
             let _ = fs::remove_file(&path);
             return None;
         }
-        self.index().put(key, entry.bytes);
+        self.index().put(key, bytes);
         // The order of use outlives the process by the files' times.
         let touched = fs::File::open(&path).and_then(|file| file.set_modified(SystemTime::now()));
         if let Err(error) = touched {
@@ -164,23 +127,15 @@ impl DiskCache {
     }
 
     fn shrink(&self) {
-        loop {
-            let mut index = self.index();
-            if index.bytes <= self.limit {
-                return;
-            }
-            let Some((_, key)) = index.by_use.pop_first() else {
-                return;
-            };
-            index.remove(key);
-            drop(index);
+        let oldest = self.index().shrink(self.limit);
+        for key in oldest {
             let _ = fs::remove_file(self.path(key));
         }
     }
 
     /// Bytes that it holds.
     pub fn bytes(&self) -> u64 {
-        self.index().bytes
+        self.index().bytes()
     }
 }
 

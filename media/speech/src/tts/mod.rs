@@ -5,6 +5,8 @@
 
 mod cache;
 mod engine;
+mod memory;
+mod recency;
 mod sentences;
 mod ssml;
 
@@ -13,8 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use vireo_audio::prompt::{Prompt, PromptError};
 
 pub use cache::{DiskCache, Key};
@@ -23,6 +23,7 @@ pub use sentences::sentences;
 pub use ssml::{Span, SsmlError, Words, is_ssml, parse};
 
 use crate::say;
+use memory::Memory;
 
 /// The longest text, characters.
 pub const LONGEST_TEXT: usize = 10_000;
@@ -147,22 +148,12 @@ struct Cells {
     failed: AtomicU64,
 }
 
-#[derive(Clone)]
-struct BySize;
-
-impl Weighter<Key, Arc<Prompt>> for BySize {
-    fn weight(&self, _: &Key, prompt: &Arc<Prompt>) -> u64 {
-        // Linear, and in both codecs.
-        prompt.length() as u64 * 4 + 512
-    }
-}
-
 /// All speech of a server.
 pub struct Speech {
     voices: Vec<Voice>,
     engines: Vec<Arc<dyn Engine>>,
     time: Duration,
-    memory: Cache<Key, Arc<Prompt>, BySize>,
+    memory: Memory,
     disk: Option<Arc<DiskCache>>,
     cells: Cells,
 }
@@ -192,15 +183,11 @@ impl Speech {
                 problem: error.to_string(),
             }),
         };
-        // Items of some seconds; the estimate only sizes a table.
-        let items = usize::try_from(config.memory_bytes / 100_000)
-            .unwrap_or(usize::MAX)
-            .max(16);
         Ok(Speech {
             voices: config.voices,
             engines: config.engines,
             time: config.time,
-            memory: Cache::with_weighter(items, config.memory_bytes, BySize),
+            memory: Memory::new(config.memory_bytes),
             disk: config.disk.map(open).transpose()?,
             cells: Cells::default(),
         })
@@ -265,7 +252,7 @@ impl Speech {
 
     /// The sound of a sentence, if it is in memory.
     pub fn cached(&self, sentence: &Sentence) -> Option<Arc<Prompt>> {
-        let found = self.memory.get(&sentence.key);
+        let found = self.memory.get(sentence.key);
         if found.is_some() {
             self.cells.asked.fetch_add(1, Ordering::Relaxed);
         }
@@ -285,7 +272,7 @@ impl Speech {
             }
             made.map(Arc::new)
         };
-        self.memory.get_or_insert_async(&sentence.key, make).await
+        self.memory.get_or_make(sentence.key, make).await
     }
 
     async fn make(&self, sentence: &Sentence) -> Result<Prompt, SpeechError> {

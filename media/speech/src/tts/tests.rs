@@ -142,6 +142,29 @@ async fn a_failure_is_told_and_not_kept() {
     assert_eq!(speech.counters().failed, 2);
 }
 
+#[tokio::test]
+async fn memory_is_limited_and_what_is_gone_is_made_again() {
+    let hum = Arc::new(Hum::default());
+    let small = Speech::new(SpeechConfig {
+        voices: vec![voice("en")],
+        engines: vec![Arc::clone(&hum) as Arc<dyn Engine>],
+        time: Duration::from_secs(1),
+        // Two of these sentences, at 4 bytes a sample and a bit.
+        memory_bytes: 1_300,
+        disk: None,
+    })
+    .unwrap();
+    let passages = small.passages("One. Two. Ten.", "en").unwrap();
+    let sentences = spoken(&passages);
+    for sentence in [0, 1, 0, 2, 0, 1] {
+        small.speak(sentences[sentence]).await.unwrap();
+    }
+    let asked: Vec<String> = (hum.asked.lock().unwrap().iter())
+        .map(|utterance| utterance.text.clone())
+        .collect();
+    assert_eq!(asked, ["One.", "Two.", "Ten.", "Two."]);
+}
+
 #[test]
 fn a_voice_needs_its_engine() {
     let config = SpeechConfig {

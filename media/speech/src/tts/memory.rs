@@ -1,0 +1,86 @@
+//! Speech in memory: made once, however many ask for it at the same time.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+use vireo_audio::prompt::Prompt;
+
+use super::cache::Key;
+use super::recency::Recency;
+
+type Cell = Arc<OnceCell<Arc<Prompt>>>;
+
+/// The sounds, of at most `limit` bytes.
+#[derive(Debug)]
+pub(super) struct Memory {
+    limit: u64,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Those that are being made, and those that are.
+    cells: HashMap<Key, Cell>,
+    /// Those that are.
+    made: Recency,
+}
+
+impl Memory {
+    pub fn new(limit: u64) -> Self {
+        Memory {
+            limit,
+            held: Mutex::default(),
+        }
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is there already.
+    pub fn get(&self, key: Key) -> Option<Arc<Prompt>> {
+        let mut held = self.held();
+        let prompt = Arc::clone(held.cells.get(&key)?.get()?);
+        held.made.put(key, cost(&prompt));
+        Some(prompt)
+    }
+
+    /// What is there, or what `make` makes; who asks meanwhile waits for the same.
+    pub async fn get_or_make<E>(
+        &self,
+        key: Key,
+        make: impl Future<Output = Result<Arc<Prompt>, E>>,
+    ) -> Result<Arc<Prompt>, E> {
+        let cell = Cell::clone(self.held().cells.entry(key).or_default());
+        let made = cell.get_or_try_init(|| make).await.map(Arc::clone);
+        let mut held = self.held();
+        match &made {
+            Ok(prompt) => held.made.put(key, cost(prompt)),
+            // The next who asks tries again; so do those who wait.
+            Err(_) => held.forget(key, &cell),
+        }
+        for gone in held.made.shrink(self.limit) {
+            held.cells.remove(&gone);
+        }
+        made
+    }
+}
+
+impl Held {
+    fn forget(&mut self, key: Key, cell: &Cell) {
+        let same = self
+            .cells
+            .get(&key)
+            .is_some_and(|held| Arc::ptr_eq(held, cell));
+        if same && cell.get().is_none() {
+            self.cells.remove(&key);
+        }
+    }
+}
+
+/// Bytes of a prompt: linear, and in both codecs.
+fn cost(prompt: &Prompt) -> u64 {
+    prompt.length() as u64 * 4 + 512
+}
