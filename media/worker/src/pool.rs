@@ -64,8 +64,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts the workers; needs a tokio runtime. A worker that cannot be started shows in the errors of
-    /// its exchanges, and is tried again.
+    /// Needs a tokio runtime. A process is started when it is first asked; one that cannot be started shows
+    /// in the errors of its exchanges, and is tried again.
     pub fn start(config: WorkerConfig) -> Pool {
         let config = Arc::new(config);
         let lanes = (0..config.processes.max(1)).map(|_| {

@@ -48,11 +48,10 @@ pub(crate) async fn run(
     lane: Weak<Lane>,
     mut orders: mpsc::UnboundedReceiver<Order>,
 ) {
-    let mut supervisor = Supervisor::new(&config.name, config.limits.clone(), Instant::now());
+    let mut supervisor = Supervisor::new(&config.name, config.limits.clone());
     let mut waiters = Waiters::new();
     let mut running: Option<Running> = None;
     let mut buffer = vec![0; 64 << 10];
-    supervisor.expire(Instant::now());
     loop {
         carry_out(&mut supervisor, &config, &mut running, &mut waiters).await;
         if let Some(lane) = lane.upgrade() {

@@ -151,6 +151,9 @@ pub struct Counters {
 
 #[derive(Debug)]
 enum State {
+    /// Nobody has asked it anything.
+    Asleep,
+    /// It failed; the pause after that.
     Resting {
         until: Instant,
     },
@@ -199,11 +202,11 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    pub(crate) fn new(name: &str, limits: Limits, now: Instant) -> Self {
+    pub(crate) fn new(name: &str, limits: Limits) -> Self {
         Supervisor {
             name: name.to_owned(),
             limits,
-            state: State::Resting { until: now },
+            state: State::Asleep,
             failures: 0,
             reason: String::new(),
             exchanges: HashMap::new(),
@@ -226,15 +229,15 @@ impl Supervisor {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let state = match self.state {
             State::Resting { until } | State::Starting { until } => Some(until),
-            State::Born | State::Ready { .. } | State::Dying => None,
+            State::Asleep | State::Born | State::Ready { .. } | State::Dying => None,
         };
         let exchanges = self.exchanges.values().map(|exchange| exchange.deadline);
         exchanges.chain(state).min()
     }
 
-    /// A new exchange.
+    /// A new exchange. It starts the process, if that sleeps.
     pub(crate) fn open(&mut self, id: u64, body: Vec<u8>, deadline: Instant) {
-        if self.failures >= DOWN_AFTER {
+        if self.failures >= DOWN_AFTER && matches!(self.state, State::Resting { .. }) {
             self.counters.lost += 1;
             let how = self.reason.clone();
             return self.fail(id, |worker| ExchangeError::Down { worker, how });
@@ -251,7 +254,15 @@ impl Supervisor {
         };
         self.exchanges.insert(id, exchange);
         self.order.push_back(id);
-        self.dispatch();
+        match self.state {
+            State::Asleep => self.start(),
+            _ => self.dispatch(),
+        }
+    }
+
+    fn start(&mut self) {
+        self.state = State::Born;
+        self.actions.push_back(Action::Start);
     }
 
     /// More input for an exchange, or its end.
@@ -385,10 +396,10 @@ impl Supervisor {
     /// Time has passed.
     pub(crate) fn expire(&mut self, now: Instant) {
         match self.state {
-            State::Resting { until } if until <= now => {
-                self.state = State::Born;
-                self.actions.push_back(Action::Start);
+            State::Resting { until } if until <= now && self.exchanges.is_empty() => {
+                self.state = State::Asleep;
             }
+            State::Resting { until } if until <= now => self.start(),
             State::Starting { until } if until <= now => {
                 self.kill(format!(
                     "it was killed, because it did not greet within {:?}",

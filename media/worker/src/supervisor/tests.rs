@@ -11,13 +11,19 @@ impl Bench {
     fn new(limits: Limits) -> Self {
         let now = Instant::now();
         let mut bench = Bench {
-            supervisor: Supervisor::new(WORKER, limits, now),
+            supervisor: Supervisor::new(WORKER, limits),
             now,
         };
-        bench.later(0);
-        assert_eq!(bench.actions(), [Action::Start]);
-        bench.supervisor.started(now);
+        bench.wake();
         bench
+    }
+
+    /// A question that nobody waits for has it started.
+    fn wake(&mut self) {
+        self.open(0, 1);
+        assert_eq!(self.actions(), [Action::Start]);
+        self.supervisor.cancel(self.now, 0);
+        self.supervisor.started(self.now);
     }
 
     fn ready(limits: Limits) -> Self {
@@ -134,8 +140,8 @@ fn pauses_double_and_a_long_life_ends_that() {
         pauses.push(until.duration_since(bench.now).as_millis());
         bench.now = until;
         bench.later(0);
-        assert_eq!(bench.actions(), [Action::Start]);
-        bench.supervisor.started(bench.now);
+        assert_eq!(bench.actions(), [], "nobody asks");
+        bench.wake();
     }
     assert_eq!(
         pauses,
@@ -151,7 +157,7 @@ fn pauses_double_and_a_long_life_ends_that() {
 }
 
 #[test]
-fn a_worker_that_stays_down_is_not_waited_for() {
+fn a_worker_that_stays_down_is_not_waited_for_and_is_tried_after_its_pause() {
     let mut bench = Bench::new(Limits::default());
     bench.open(1, 1_000);
     for _ in 0..2 {
@@ -168,6 +174,9 @@ fn a_worker_that_stays_down_is_not_waited_for() {
     assert_eq!(bench.actions(), [failed(1, down.clone())]);
     bench.open(2, 1_000);
     assert_eq!(bench.actions(), [failed(2, down)]);
+    bench.later(400);
+    bench.open(3, 1_000);
+    assert_eq!(bench.actions(), [Action::Start]);
 }
 
 #[test]
@@ -204,7 +213,11 @@ fn a_cancelled_question_that_waits_is_never_asked() {
     bench.open(3, 10);
     bench.says(Kind::Failed, 1, b"cancelled");
     assert_eq!(bench.actions(), [sent(Kind::Open, 3, b"question")]);
-    assert_eq!(bench.supervisor.counters().cancelled, 2);
+    assert_eq!(
+        bench.supervisor.counters().cancelled,
+        3,
+        "with the one that woke it"
+    );
 }
 
 #[test]
