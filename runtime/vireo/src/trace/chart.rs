@@ -17,7 +17,9 @@ const BAR: f64 = 22.0;
 const WAVE: f64 = 64.0;
 const TOP: f64 = 24.0;
 /// What a letter of a label takes.
-const LETTER: f64 = 6.6;
+const LETTER: f64 = 7.4;
+/// Room behind the end of the call, for the label of what ended it.
+const RIGHT: f64 = 40.0;
 /// Marks on the axis at the most.
 const MARKS: u64 = 12;
 
@@ -81,8 +83,14 @@ pub(super) fn draw(out: &mut Markup, entries: &[Entry], waveforms: &[Waveform]) 
     for (row, (name, lane)) in LANES.iter().enumerate() {
         let y = TOP + LANE * row as f64;
         name_of_lane(&mut svg, name, y + LANE / 2.0);
-        for mark in marks.iter().filter(|mark| mark.lane == *lane) {
-            bar(&mut svg, mark, &scale, y + (LANE - BAR) / 2.0);
+        let mut own = marks.iter().filter(|mark| mark.lane == *lane).peekable();
+        while let Some(mark) = own.next() {
+            // The label of a moment stands beside it, as far as the next one.
+            let ends = match lane {
+                Lane::Sip | Lane::Keys => own.peek().map_or(WIDTH, |next| scale.x(next.from_ms)),
+                Lane::Prompts | Lane::Verbs => scale.x(mark.to_ms),
+            };
+            bar(&mut svg, mark, &scale, y + (LANE - BAR) / 2.0, ends);
         }
     }
     let mut y = TOP + LANE * LANES.len() as f64;
@@ -109,7 +117,7 @@ struct Scale {
 
 impl Scale {
     fn x(&self, ms: u64) -> f64 {
-        LEFT + (WIDTH - LEFT - 8.0) * ms as f64 / self.length_ms as f64
+        LEFT + (WIDTH - LEFT - RIGHT) * ms as f64 / self.length_ms as f64
     }
 }
 
@@ -147,7 +155,8 @@ fn name_of_lane(svg: &mut String, name: &str, y: f64) {
     );
 }
 
-fn bar(svg: &mut String, mark: &Mark, scale: &Scale, y: f64) {
+/// A mark; its label may go as far as `ends`.
+fn bar(svg: &mut String, mark: &Mark, scale: &Scale, y: f64, ends: f64) {
     let x = scale.x(mark.from_ms);
     let width = (scale.x(mark.to_ms) - x).max(2.0);
     let class = match mark.lane {
@@ -172,7 +181,7 @@ fn bar(svg: &mut String, mark: &Mark, scale: &Scale, y: f64) {
          <rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{BAR}\" rx=\"2\"/>",
         mark.entry
     );
-    let room = (width - 6.0) / LETTER;
+    let room = ((ends - x - 6.0) / LETTER).max(0.0);
     let letters = mark.label.chars().count() as f64;
     // A label that has no room is told by the pointer and by the table.
     if letters <= room || room >= 8.0 {
@@ -222,22 +231,24 @@ fn sound(
 
 /// When a recording began: its verb says so.
 fn began(entries: &[Entry], wave: &Waveform) -> u64 {
-    let of_verb = entries.iter().find_map(|entry| {
-        let Kind::Verb { name, reply, .. } = &entry.kind else {
-            return None;
-        };
-        let reply: Value = reply.parse().ok()?;
-        let took = reply["took_ms"].as_u64().unwrap_or_default();
-        match name.as_str() {
-            "media.start-recording" if reply["Ok"]["id"] == *wave.id => Some(entry.at_ms + took),
-            // A message ends with its verb.
-            "media.record" if reply["Ok"]["message"]["id"] == *wave.id => {
-                Some((entry.at_ms + took).saturating_sub(wave.length_ms))
+    // A message begins when the prompt before it has ended.
+    let mut heard_until = 0;
+    for entry in entries {
+        match &entry.kind {
+            Kind::Event { name, .. } if name == "heard" => heard_until = entry.at_ms,
+            Kind::Verb { name, reply, .. } => {
+                let reply: Value = reply.parse().unwrap_or_default();
+                if name == "media.start-recording" && reply["Ok"]["id"] == *wave.id {
+                    return entry.at_ms + reply["took_ms"].as_u64().unwrap_or_default();
+                }
+                if name == "media.record" && reply["Ok"]["message"]["id"] == *wave.id {
+                    return entry.at_ms.max(heard_until);
+                }
             }
-            _ => None,
+            _ => {}
         }
-    });
-    of_verb.unwrap_or_default()
+    }
+    0
 }
 
 /// What is drawn of a journal.
