@@ -139,6 +139,54 @@ fn writing_a_cdr_again_replaces_it() {
 }
 
 #[test]
+fn a_list_goes_on_where_a_page_has_ended() {
+    let cdrs = Cdrs::new(memory());
+    // Three of one moment, which their ids put in order.
+    for (id, received_ms) in [("a", 1_000), ("b", 1_000), ("c", 1_000), ("d", 500)] {
+        cdrs.finish(cdr(id, received_ms)).unwrap();
+    }
+    for limit in [1, 2, 3] {
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let query = Query {
+                limit,
+                before,
+                ..Query::default()
+            };
+            let page = cdrs.list(&query).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some((last.call.received_ms, last.call.call_id.clone()));
+            seen.extend(page.into_iter().map(|cdr| cdr.call.call_id));
+        }
+        assert_eq!(seen, ["c", "b", "a", "d"], "{limit} at a time");
+    }
+    let ended_before = Query {
+        until_ms: Some(1_000),
+        before: Some((1_000, "b".into())),
+        ..Query::default()
+    };
+    assert_eq!(ids(&cdrs.list(&ended_before).unwrap()), ["d"]);
+}
+
+#[test]
+fn versions_are_found_by_how_they_begin() {
+    let cdrs = Cdrs::new(memory());
+    for (id, digit) in [("a", "1"), ("b", "2"), ("c", "")] {
+        let mut cdr = cdr(id, 1_000);
+        cdr.call.version = digit.repeat(64).parse().ok();
+        cdrs.finish(cdr).unwrap();
+    }
+    for (version, found) in [("1", vec!["a"]), ("22", vec!["b"]), ("12", vec![])] {
+        let query = Query {
+            version: Some(version.into()),
+            ..Query::default()
+        };
+        assert_eq!(ids(&cdrs.list(&query).unwrap()), found, "{version}");
+    }
+}
+
+#[test]
 fn lists_are_newest_first_and_filtered() {
     let cdrs = Cdrs::new(memory());
     for number in 0..300_u64 {

@@ -294,6 +294,48 @@ async fn records_are_asked_for_by_what_people_know() {
 }
 
 #[tokio::test]
+async fn journals_come_in_pages() {
+    let server = Server::tcp().await;
+    let ask = async |path: &str| server.ask(Method::GET, path, "").await;
+    let first = ask("/v1/journals?flow=demo&version=ab&limit=1")
+        .await
+        .json();
+    assert_eq!(first["calls"][0]["record"]["call_id"], "done-1");
+    let timeline = &first["calls"][0]["timeline"];
+    assert_eq!(timeline[1]["kind"]["verb"]["name"], "media.play");
+    let next = first["next"].as_str().unwrap();
+    let second = ask(&format!("/v1/journals?before={next}")).await.json();
+    assert_eq!(second["calls"][0]["record"]["call_id"], "done-2");
+    assert_eq!(second["next"], serde_json::Value::Null);
+    {
+        let queries = server.fake.queries.lock().unwrap();
+        assert_eq!(queries[0].version.as_deref(), Some("ab"));
+        let place = Some((1_700_000_000_000, "done-1".to_owned()));
+        assert_eq!(queries[1].before, place);
+    }
+    for bad in ["yesterday", "1700", "x-done-1"] {
+        ask(&format!("/v1/journals?before={bad}"))
+            .await
+            .is_problem(422, "VR0104");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn components_are_given_out() {
+    let server = Server::tcp().await;
+    let path = format!("/v1/components/{}", "aa".repeat(32));
+    let found = server.ask(Method::GET, &path, "").await;
+    assert_eq!(&found.body[..], b"\0asm");
+    assert_eq!(found.headers["content-type"], "application/wasm");
+    server
+        .ask(Method::GET, "/v1/components/nope", "")
+        .await
+        .is_problem(422, "VR0104");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn routes_are_tested_in_the_servers_time() {
     let server = Server::tcp().await;
     let answer = server
