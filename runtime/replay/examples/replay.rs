@@ -44,6 +44,8 @@ fn main() {
         settings: BTreeMap::new(),
         secrets: BTreeMap::new(),
         zone: TimeZone::UTC,
+        apology: None,
+        fallback: None,
     };
     let replayer = Replayer {
         version: Arc::clone(&stage.version),

@@ -52,6 +52,8 @@ fn main() {
         settings: BTreeMap::new(),
         secrets: BTreeMap::new(),
         zone: TimeZone::UTC,
+        apology: None,
+        fallback: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use vireo_call::simulation::{
     Action, Heard as PlayEnd, Machine, Offer, Progress, RecordEnd, RecordSlot, parts, verb,
 };
-use vireo_host::contract::Error;
+use vireo_host::contract::{Error, Event};
 use vireo_host::{Answer, Control, Request, Secret};
 use vireo_rtp::{Repeat, Segment};
 
@@ -33,6 +33,8 @@ pub struct SimCall<C> {
     recordings: Vec<Recording>,
     /// Lengths of finished recordings, ms.
     recorded: HashMap<String, u32>,
+    /// Since when the caller has the call on hold.
+    held: Option<Duration>,
     /// Until when the caller has spoken, or is going to.
     spoken: Duration,
     pub(crate) answered: Option<Duration>,
@@ -55,6 +57,7 @@ impl<C: Caller> SimCall<C> {
             sending: None,
             recordings: Vec::new(),
             recorded: HashMap::new(),
+            held: None,
             spoken: Duration::ZERO,
             answered: None,
             ended: None,
@@ -68,6 +71,15 @@ impl<C: Caller> SimCall<C> {
 
     /// Performs a verb.
     pub(crate) async fn serve(&mut self, request: &Request) -> Answer {
+        self.serve_until(request, None).await
+    }
+
+    /// Performs a verb, and gives it up at `until`.
+    pub(crate) async fn serve_until(
+        &mut self,
+        request: &Request,
+        until: Option<Duration>,
+    ) -> Answer {
         if let Some(answer) = self.world.serve_at_once(request, self.now) {
             return answer;
         }
@@ -102,7 +114,10 @@ impl<C: Caller> SimCall<C> {
             if self.is_over() {
                 return Err(Error::HungUp);
             }
-            self.step(None).await;
+            if until.is_some_and(|until| self.now >= until) {
+                return Err(Error::Failed("it takes too long".to_owned()));
+            }
+            self.step(until).await;
         }
     }
 
@@ -132,8 +147,10 @@ impl<C: Caller> SimCall<C> {
         let times = [
             until,
             self.machine.deadline(),
-            self.playing.as_ref().and_then(|playing| playing.ends),
-            self.sending.map(|(_, out)| out),
+            self.playing
+                .as_ref()
+                .and_then(|playing| self.runs(playing.ends)),
+            self.sending.and_then(|(_, out)| self.runs(Some(out))),
             recordings.map(|(at, _)| at).min(),
         ];
         let next = times.into_iter().flatten().min();
@@ -144,16 +161,26 @@ impl<C: Caller> SimCall<C> {
         }
     }
 
+    /// When something comes to its end that goes out to the caller: not while the call is on hold.
+    fn runs(&self, ends: Option<Duration>) -> Option<Duration> {
+        match self.held {
+            Some(_) => None,
+            None => ends,
+        }
+    }
+
     /// One thing whose time has come.
     fn due(&mut self) {
         let now = self.now;
         let due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
-        let ended = self.playing.take_if(|playing| due(playing.ends));
-        if let Some(playing) = ended {
-            return self.stopped(playing, PlayEnd::Finished);
-        }
-        if let Some((id, _)) = self.sending.take_if(|(_, out)| *out <= now) {
-            return self.machine.digits_sent(id);
+        if self.held.is_none() {
+            let ended = self.playing.take_if(|playing| due(playing.ends));
+            if let Some(playing) = ended {
+                return self.stopped(playing, PlayEnd::Finished);
+            }
+            if let Some((id, _)) = self.sending.take_if(|(_, out)| *out <= now) {
+                return self.machine.digits_sent(id);
+            }
         }
         let spoken = self.spoken;
         let full = self.recordings.iter().find_map(|open| {
@@ -188,11 +215,33 @@ impl<C: Caller> SimCall<C> {
                 self.world.note(now, Happened::Speaks(length));
                 self.spoken = now + length;
             }
+            Act::Hold => {
+                self.held = Some(now);
+                self.world.note(now, Happened::Held);
+                self.machine.hold(Event::Held);
+            }
+            Act::Resume => self.resume(),
             Act::HangUp => {
                 self.end(SaidBy::Caller, Happened::Ended(SaidBy::Caller));
                 self.machine.ended();
             }
         }
+    }
+
+    /// What plays goes on where it stood still.
+    fn resume(&mut self) {
+        let now = self.now;
+        let Some(held) = self.held.take() else { return };
+        if let Some(playing) = &mut self.playing {
+            let stood = now - held.max(playing.started);
+            playing.stood += stood;
+            playing.ends = playing.ends.map(|ends| ends + stood);
+        }
+        if let Some((_, out)) = &mut self.sending {
+            *out += now - held;
+        }
+        self.world.note(now, Happened::Resumed);
+        self.machine.hold(Event::Resumed);
     }
 
     /// Carries out the machine's actions.
@@ -220,7 +269,9 @@ impl<C: Caller> SimCall<C> {
                     }
                 }
                 Action::SendDigits { id, digits } => {
-                    self.sending = Some((id, self.now + media::sending(&digits)));
+                    // What begins on hold goes out when the call is taken back.
+                    let from = self.held.unwrap_or(self.now);
+                    self.sending = Some((id, from + media::sending(&digits)));
                 }
                 Action::OpenRecording {
                     slot,
@@ -264,6 +315,7 @@ impl<C: Caller> SimCall<C> {
         self.playing = Some(Playing {
             id,
             started: self.now,
+            stood: Duration::ZERO,
             ends: length.map(|length| self.now + length),
         });
         let parts = media::heard(prompt);
@@ -280,7 +332,9 @@ impl<C: Caller> SimCall<C> {
     }
 
     fn stopped(&mut self, playing: Playing, how: PlayEnd) {
-        let heard = self.now.saturating_sub(playing.started).as_millis();
+        let standing = self.held.map(|held| self.now - held.max(playing.started));
+        let stood = playing.stood + standing.unwrap_or_default();
+        let heard = self.now.saturating_sub(playing.started + stood).as_millis();
         self.world.note(self.now, Happened::Stops);
         self.caller.notice(self.now, &self.world, Notice::Stops);
         let heard = u32::try_from(heard).unwrap_or(u32::MAX);

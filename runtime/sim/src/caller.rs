@@ -74,6 +74,10 @@ pub enum Act {
     },
     /// Speaks for so long from now on.
     Speak(Duration),
+    /// Puts the call on hold: what plays stands still, and nothing is heard.
+    Hold,
+    /// Takes the call back.
+    Resume,
     /// Hangs up.
     HangUp,
 }

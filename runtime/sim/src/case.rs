@@ -22,6 +22,10 @@ pub struct Suite {
     pub flow: Option<String>,
     /// The prompts directory, as it is written.
     pub prompts: Option<PathBuf>,
+    /// The prompt of an apology, where one is written.
+    pub apology: Option<String>,
+    /// The component of the fallback flow, as it is written.
+    pub fallback: Option<PathBuf>,
     /// What the flow may use, where it is written.
     pub grants: Option<Grants>,
     /// The cases; at least one.
@@ -129,6 +133,8 @@ pub enum Deed {
     Press(String),
     /// Speaks for so long.
     Speak(Duration),
+    /// Puts the call on hold for so long.
+    Hold(Duration),
     /// Hangs up.
     HangUp,
 }
@@ -175,6 +181,8 @@ impl Script {
             component: self.component,
             flow: self.flow,
             prompts: self.prompts,
+            apology: self.apology,
+            fallback: self.fallback,
             grants: self.grants,
             cases,
         })
@@ -298,7 +306,7 @@ impl Reader<'_> {
         let what = match kinds(step).as_slice() {
             [_] => self.what(step, at)?,
             [] => {
-                let help = "one of hears, presses, speaks, silent, hangs-up, records, kv, http, logs, ends";
+                let help = "one of hears, presses, speaks, silent, holds, hangs-up, records, kv, http, logs, ends";
                 self.fault(at, "the step does not say what happens", help);
                 return None;
             }
@@ -343,6 +351,8 @@ impl Reader<'_> {
             What::Does(Deed::Press(keys.clone()), when)
         } else if let Some(Span(length)) = step.speaks {
             What::Does(Deed::Speak(length), when)
+        } else if let Some(Span(length)) = step.holds {
+            What::Does(Deed::Hold(length), when)
         } else if step.hangs_up.is_some() {
             What::Does(Deed::HangUp, when)
         } else if let Some(Span(length)) = step.silent {
@@ -386,13 +396,13 @@ impl Reader<'_> {
                 "after",
                 step.after.is_some(),
                 does,
-                "`presses`, `speaks` and `hangs-up`",
+                "`presses`, `speaks`, `holds` and `hangs-up`",
             ),
             (
                 "while-playing",
                 step.while_playing.is_some(),
                 does && !speaks,
-                "`presses` and `hangs-up`",
+                "`presses`, `holds` and `hangs-up`",
             ),
             (
                 "status",
@@ -426,6 +436,7 @@ fn kinds(step: &StepText) -> Vec<&'static str> {
         ("presses", step.presses.is_some()),
         ("speaks", step.speaks.is_some()),
         ("silent", step.silent.is_some()),
+        ("holds", step.holds.is_some()),
         ("hangs-up", step.hangs_up.is_some()),
         ("says", step.says.is_some()),
         ("records", step.records.is_some()),
@@ -528,6 +539,7 @@ fn describe(what: &What) -> String {
         What::HearsMatch(pattern) => format!("hears /{pattern}/"),
         What::Does(Deed::Press(keys), at) => format!("presses {keys}{}", when(at)),
         What::Does(Deed::Speak(length), at) => format!("speaks for {}{}", Span(*length), when(at)),
+        What::Does(Deed::Hold(length), at) => format!("holds for {}{}", Span(*length), when(at)),
         What::Does(Deed::HangUp, at) => format!("hangs up{}", when(at)),
         What::Silent(length) => format!("silent for {}", Span(*length)),
         What::Records(records) => {

@@ -58,7 +58,8 @@ pub struct Follower {
     quiet: Duration,
     /// When the step before was done.
     since: Duration,
-    keys: VecDeque<(Duration, Act)>,
+    /// The rest of what the caller is doing: the keys to come, the end of a hold.
+    acts: VecDeque<(Duration, Act)>,
     messages: VecDeque<Message>,
     /// Requests that steps have asked for.
     requests: usize,
@@ -93,7 +94,7 @@ impl Follower {
             playing: None,
             quiet: Duration::ZERO,
             since: Duration::ZERO,
-            keys: VecDeque::new(),
+            acts: VecDeque::new(),
             messages: VecDeque::new(),
             requests: 0,
             read: 0,
@@ -287,10 +288,10 @@ impl Follower {
 
     /// Does the next deed, if its time comes before `deadline`.
     fn act(&mut self, world: &World, now: Duration, deadline: Duration) -> Turn {
-        if let Some((at, act)) = self.keys.pop_front_if(|(at, _)| *at <= deadline) {
+        if let Some((at, act)) = self.acts.pop_front_if(|(at, _)| *at <= deadline) {
             return Turn::Act { at, act };
         }
-        if !self.keys.is_empty() {
+        if !self.acts.is_empty() {
             return Turn::Deadline;
         }
         // The next record is of what is done now.
@@ -326,6 +327,13 @@ impl Follower {
                     let act = Act::Speak(*length);
                     return Turn::Act { at, act };
                 }
+                What::Does(Deed::Hold(length), _) => {
+                    self.complete(at, row);
+                    self.since = at + *length;
+                    self.acts.push_back((at + *length, Act::Resume));
+                    let act = Act::Hold;
+                    return Turn::Act { at, act };
+                }
                 What::Does(Deed::HangUp, _) => {
                     self.complete(at, row);
                     let act = Act::HangUp;
@@ -343,14 +351,14 @@ impl Follower {
     fn press(&mut self, keys: &str, at: Duration) -> Turn {
         let mut time = at;
         for key in keys.chars() {
-            self.keys.push_back((time, Act::KeyDown(key)));
+            self.acts.push_back((time, Act::KeyDown(key)));
             let held_ms = PRESS.as_millis() as u32;
-            self.keys
+            self.acts
                 .push_back((time + PRESS, Act::KeyUp { key, held_ms }));
             self.since = time + PRESS;
             time += 2 * PRESS;
         }
-        match self.keys.pop_front() {
+        match self.acts.pop_front() {
             Some((at, act)) => Turn::Act { at, act },
             None => Turn::Deadline,
         }

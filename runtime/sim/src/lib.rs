@@ -17,6 +17,7 @@ mod call;
 mod caller;
 mod case;
 mod coverage;
+mod failure;
 mod follower;
 mod log;
 mod media;

@@ -42,10 +42,23 @@ pub enum Happened {
     Key(char),
     /// The caller speaks for so long.
     Speaks(Duration),
+    /// The caller has put the call on hold.
+    Held,
+    /// The caller has taken it back.
+    Resumed,
     /// The caller sends nothing, and the flow records it.
     Listens,
     /// The call is refused.
     Rejected(u16),
+    /// A flow has failed.
+    Failed {
+        /// Its name.
+        flow: String,
+        /// As the server's log says it.
+        why: String,
+    },
+    /// This flow takes the call over from one that has failed.
+    FallsBack(String),
     /// The call has come to its greatest length.
     TooLong,
     /// The call is over.

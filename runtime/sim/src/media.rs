@@ -111,6 +111,8 @@ pub(crate) fn sending(digits: &[DigitOut]) -> Duration {
 pub(crate) struct Playing {
     pub id: u64,
     pub started: Duration,
+    /// How long it has stood still, as the call was on hold.
+    pub stood: Duration,
     /// None: when it is stopped.
     pub ends: Option<Duration>,
 }

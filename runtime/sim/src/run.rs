@@ -13,8 +13,9 @@ use crate::call::SimCall;
 use crate::caller::Caller;
 use crate::case::{Case, What};
 use crate::coverage::Coverage;
+use crate::failure;
 use crate::follower::{Done, Follower, Mismatch};
-use crate::log::{Record, SaidBy};
+use crate::log::{Happened, Record, SaidBy};
 use crate::media::Prompts;
 use crate::script::End;
 use crate::world::World;
@@ -40,12 +41,18 @@ pub struct Stage {
     pub secrets: BTreeMap<String, String>,
     /// The server's time zone.
     pub zone: TimeZone,
+    /// The prompt that is heard when the flow has failed.
+    pub apology: Option<String>,
+    /// What takes the call over then.
+    pub fallback: Option<Arc<Stage>>,
 }
 
 /// A simulated call that is over.
 pub struct Ended<C> {
     /// How the flow ended.
     pub outcome: Outcome,
+    /// How the fallback flow ended, when the flow had failed.
+    pub fallback: Option<Outcome>,
     /// How the call ended, as its record would say.
     pub end: End,
     /// Who ended it.
@@ -66,13 +73,16 @@ pub struct Ended<C> {
 
 /// Runs one call.
 pub async fn play<C: Caller>(stage: &Stage, case: &Case, caller: C) -> Ended<C> {
-    let grants = stage.grants.clone();
-    let grants = grants.unwrap_or_else(|| Arc::new(provided(stage, case)));
+    let grants = failure::grants(stage, case);
     let call = SimCall::new(stage, case, caller);
     let (outcome, mut call, usage) = (stage.version)
         .run(call, grants, stage.limits.clone())
         .await;
     let failed = !outcome.is_normal();
+    let mut fallback = None;
+    if failed {
+        (call, fallback) = failure::after(call, &outcome, stage, case).await;
+    }
     if !call.is_over() {
         // As a server does: a caller who was never answered may be sent elsewhere.
         let request = match failed && call.answered.is_none() {
@@ -99,6 +109,7 @@ pub async fn play<C: Caller>(stage: &Stage, case: &Case, caller: C) -> Ended<C> 
     };
     Ended {
         outcome,
+        fallback,
         end,
         by,
         status: call.status,
@@ -111,7 +122,7 @@ pub async fn play<C: Caller>(stage: &Stage, case: &Case, caller: C) -> Ended<C> 
 }
 
 /// What a case provides for may be used.
-fn provided(stage: &Stage, case: &Case) -> Grants {
+pub(crate) fn provided(stage: &Stage, case: &Case) -> Grants {
     let host = |url: &String| {
         let rest = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -166,7 +177,11 @@ pub async fn check(stage: &Stage, case: &Arc<Case>) -> Verdict {
 
 fn judge(mut ended: Ended<Follower>) -> Verdict {
     let mut wanted_failure = false;
-    let row = ended.world.log().len().saturating_sub(1);
+    let log = ended.world.log();
+    let row = log.len().saturating_sub(1);
+    let failed_at = log
+        .iter()
+        .position(|record| matches!(record.what, Happened::Failed { .. }));
     let left = ended.caller.mismatch().is_some();
     if !left {
         ended.caller.settle(ended.at, &ended.world);
@@ -190,17 +205,25 @@ fn judge(mut ended: Ended<Follower>) -> Verdict {
         }
     }
     let mismatch = ended.caller.mismatch().cloned();
-    let mut troubles: Vec<Trouble> = mismatch.map(Trouble::Mismatch).into_iter().collect();
     // What a flow does after its caller was taken from it is not what the case is about.
-    if !left && !wanted_failure && !ended.outcome.is_normal() {
+    let row = mismatch.as_ref().filter(|_| left).map(|left| left.row);
+    let of_the_case = failed_at.is_some_and(|at| row.is_none_or(|row| at <= row));
+    let mut troubles: Vec<Trouble> = mismatch.map(Trouble::Mismatch).into_iter().collect();
+    if of_the_case && !wanted_failure {
         troubles.push(failed(&ended.outcome));
+    }
+    let fallback = ended.fallback.as_ref();
+    if let Some(outcome) = fallback.filter(|outcome| !left && !outcome.is_normal()) {
+        troubles.push(failed(outcome));
     }
     if !wanted_failure {
         let missing = ended.world.missing.drain(..);
         troubles.extend(missing.map(Trouble::Missing));
     }
     let mut coverage = Coverage::default();
-    coverage.add(ended.world.log());
+    let log = ended.world.log();
+    // The rest is not the flow's own.
+    coverage.add(&log[..failed_at.unwrap_or(log.len())]);
     Verdict {
         done: ended.caller.done().to_vec(),
         troubles,

@@ -24,6 +24,13 @@ pub struct Script {
     /// The prompts directory. Absent: the one of `--prompts` or `--config`; without any, every
     /// prompt exists and lasts three seconds.
     pub prompts: Option<PathBuf>,
+    /// The prompt that is heard when the flow has failed. Absent: that of `--config`; without one,
+    /// none is.
+    #[schemars(length(min = 1))]
+    pub apology: Option<String>,
+    /// The component of the flow that takes the call over when this one has failed. Absent: the one
+    /// that `--config` names, where `--flow NAME=FILE` has its component.
+    pub fallback: Option<PathBuf>,
     /// Is a prompt that the script does not expect an error? True when absent.
     pub strict: Option<bool>,
     /// What the flow may use beside its call. Absent: as `--config` says; without one, keys, the
@@ -188,14 +195,17 @@ pub struct StepText {
     pub speaks: Option<Span>,
     /// The caller does nothing for so long after what is heard has ended, and hears nothing.
     pub silent: Option<Span>,
+    /// The caller puts the call on hold for so long and takes it back, when what is heard has ended.
+    /// What plays meanwhile stands still.
+    pub holds: Option<Span>,
     /// The caller hangs up, when what is heard has ended.
     pub hangs_up: Option<True>,
     /// What the caller says. Speech is not recognised yet: an error.
     pub says: Option<String>,
-    /// With `presses`, `speaks` and `hangs-up`: how long after the end of what is heard, or of the
+    /// With `presses`, `speaks`, `holds` and `hangs-up`: how long after the end of what is heard, or of the
     /// step before; "500ms" when absent. With `while-playing`: after the prompt has begun.
     pub after: Option<Span>,
-    /// With `presses` and `hangs-up`: while the prompt plays, not after it.
+    /// With `presses`, `holds` and `hangs-up`: while the prompt plays, not after it.
     pub while_playing: Option<True>,
     /// A message has been recorded.
     pub records: Option<RecordsText>,

@@ -28,7 +28,10 @@ pub struct World {
     secrets: BTreeMap<String, String>,
     headers: BTreeMap<String, String>,
     pub(crate) info: Info,
+    /// The keys of the flow that runs.
     keys: Option<Namespace>,
+    /// The keys of the flow that is tested.
+    tested: Option<Namespace>,
     stubs: Vec<(Stub, u32)>,
     pub(crate) log: Vec<Record>,
     pub(crate) requests: Vec<HttpRequest>,
@@ -64,6 +67,7 @@ impl World {
             secrets: merged(&stage.secrets, &case.secrets),
             headers: case.call.headers.clone(),
             info: info(stage, case, started),
+            tested: keys.clone(),
             keys,
             stubs: (case.stubs.iter()).map(|stub| (stub.clone(), 0)).collect(),
             log: Vec::new(),
@@ -81,7 +85,18 @@ impl World {
     /// The value of a key, as an expectation would be written; none when it is absent.
     #[must_use]
     pub fn key(&self, key: &str) -> Option<Vec<u8>> {
-        self.keys.as_ref()?.get(key).ok().flatten()
+        self.tested.as_ref()?.get(key).ok().flatten()
+    }
+
+    /// The fallback flow takes over: its own settings and secrets, and keys of its own.
+    pub(crate) fn hand_over(&mut self, next: &Stage) {
+        self.info.flow.clone_from(&next.flow);
+        next.version.digest().clone_into(&mut self.info.version);
+        self.settings.clone_from(&next.settings);
+        self.secrets.clone_from(&next.secrets);
+        self.keys = Kv::new(Arc::new(MemoryStore::new()))
+            .namespace(NAMESPACE)
+            .ok();
     }
 
     pub(crate) fn note(&mut self, at: Duration, what: Happened) {

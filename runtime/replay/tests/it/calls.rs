@@ -49,6 +49,8 @@ pub async fn record(name: &str, script: &str) -> Vec<Entry> {
         settings: BTreeMap::new(),
         secrets: BTreeMap::new(),
         zone: TimeZone::UTC,
+        apology: None,
+        fallback: None,
     };
     let ended = play(&stage, &case, Follower::new(Arc::clone(&case))).await;
     let asked = ended

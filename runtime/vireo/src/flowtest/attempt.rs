@@ -41,6 +41,8 @@ pub(crate) fn run(args: &TryArgs, global: &Global, output: &Output) -> Result<()
         component: Some(args.component.clone()),
         flow: args.flow.clone(),
         prompts: None,
+        apology: None,
+        fallback: None,
         grants: None,
         cases: Vec::new(),
     };

@@ -74,46 +74,76 @@ impl<'a> Stages<'a> {
     /// What the cases of a script run on.
     pub fn stage(&mut self, script: Loaded) -> Result<(Arc<Stage>, Loaded), CliError> {
         let (flow, component) = self.component(&script)?;
-        let version = self.version(&script, &component)?;
         let prompts = self.prompts(&script)?;
-        let of_config = self.flow_of_config(&script, &flow)?;
+        let mut stage = self.flow(&script, flow, &component, prompts)?;
         let written = script.suite.grants.as_ref().map(|grants| Grants {
             kv: grants.kv.then(|| NAMESPACE.to_owned()),
             http: grants.http.clone(),
             secrets: grants.secrets.clone(),
         });
+        stage.grants = written.map(Arc::new).or(stage.grants);
+        stage.apology = script.suite.apology.clone().or(stage.apology);
+        if let Some((name, component)) = self.fallback(&script, &stage.flow) {
+            let prompts = stage.prompts.clone();
+            let fallback = self.flow(&script, name, &component, prompts)?;
+            stage.fallback = Some(Arc::new(fallback));
+        }
+        Ok((Arc::new(stage), script))
+    }
+
+    /// A component as a flow of this name, with what `--config` has for it.
+    fn flow(
+        &mut self,
+        script: &Loaded,
+        flow: String,
+        component: &Path,
+        prompts: Prompts,
+    ) -> Result<Stage, CliError> {
+        let version = self.version(script, component)?;
+        let of_config = self.flow_of_config(script, &flow)?;
         let zone = self.config.as_ref();
         let zone = zone.map_or(TimeZone::UTC, |(_, config)| config.server.time_zone.zone());
         let mut stage = Stage {
             version,
             prompts,
-            grants: written.map(Arc::new),
+            grants: None,
             limits: Limits::default(),
             longest: LONGEST,
             settings: BTreeMap::new(),
             secrets: BTreeMap::new(),
             zone,
+            apology: None,
+            fallback: None,
             flow,
         };
         if let Some((config, flow)) = of_config {
             (stage.limits, stage.longest) = serve::flow_limits(config, flow);
-            let granted = || Arc::new(serve::grants(&stage.flow, flow));
-            stage.grants = stage.grants.take().or_else(|| Some(granted()));
+            stage.grants = Some(Arc::new(serve::grants(&stage.flow, flow)));
+            stage.apology = serve::apology(config);
             let settings = flow.settings.iter();
             stage.settings = settings
                 .map(|(key, value)| (key.clone(), value.to_string()))
                 .collect();
         }
-        Ok((Arc::new(stage), script))
+        Ok(stage)
+    }
+
+    /// What takes a call over from a flow that has failed: name and component.
+    fn fallback(&self, script: &Loaded, flow: &str) -> Option<(String, PathBuf)> {
+        let config = self.config.as_ref().map(|(_, config)| config);
+        let named = config.and_then(|config| config.flows.get(flow)?.fallback.clone());
+        if let Some(written) = &script.suite.fallback {
+            let name = named.unwrap_or_else(|| stem(written));
+            return Some((name, beside(&script.file, written)));
+        }
+        let name = named?;
+        let (_, file) = self.args.flows.iter().find(|(flow, _)| *flow == name)?;
+        Some((name, file.clone()))
     }
 
     /// The flow's name and its component's file.
     fn component(&self, script: &Loaded) -> Result<(String, PathBuf), CliError> {
         let written = script.suite.component.as_deref();
-        let stem = |file: &Path| {
-            let stem = file.file_stem().unwrap_or_default();
-            stem.to_string_lossy().into_owned()
-        };
         let name = script.suite.flow.clone();
         let name = name.or_else(|| written.map(stem)).unwrap_or_default();
         let given = self.args.flows.iter().find(|(flow, _)| *flow == name);
@@ -231,6 +261,12 @@ impl<'a> Stages<'a> {
         }
         all
     }
+}
+
+/// A flow without a name has that of its component's file.
+fn stem(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 /// The names that the files of a prompts directory can be played by, each once.

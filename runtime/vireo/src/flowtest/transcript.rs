@@ -125,7 +125,14 @@ pub(crate) fn show(record: &Record) -> Option<(&'static str, String)> {
         Happened::Answered => ("server", "200 OK".to_owned()),
         Happened::Key(key) => ("caller", format!("key {key}")),
         Happened::Speaks(length) => ("caller", format!("speaks for {}", Span(*length))),
+        Happened::Held => ("caller", "holds".to_owned()),
+        Happened::Resumed => ("caller", "takes the call back".to_owned()),
         Happened::Listens => ("flow", "records".to_owned()),
+        Happened::Failed { flow, why } => {
+            let why = why.trim_start_matches("failed: ");
+            ("server", format!("flow {flow} failed: {why}"))
+        }
+        Happened::FallsBack(flow) => ("server", format!("falls back to flow {flow}")),
         Happened::TooLong => ("server", "the call has reached its limit".to_owned()),
         Happened::Ended(SaidBy::Caller) => ("caller", "hangs up".to_owned()),
         Happened::Ended(_) => ("server", "BYE".to_owned()),

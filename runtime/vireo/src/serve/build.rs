@@ -126,7 +126,7 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
                 max_ms: config.media.jitter_max_ms,
             },
         },
-        apology: Some(config.prompts.apology.clone()).filter(|name| !name.is_empty()),
+        apology: apology(config),
         recordings: RecordingSettings {
             format: match config.recordings.format {
                 config::RecordingFormat::Pcm16 => Format::Pcm16,
@@ -143,6 +143,11 @@ pub(crate) fn grants(name: &str, flow: &config::Flow) -> Grants {
         http: flow.grants.http.clone(),
         secrets: flow.grants.secrets.clone(),
     }
+}
+
+/// What callers hear when a flow has failed.
+pub(crate) fn apology(config: &Config) -> Option<String> {
+    Some(config.prompts.apology.clone()).filter(|name| !name.is_empty())
 }
 
 /// What a run of a flow may use, and how long a call of it may last.

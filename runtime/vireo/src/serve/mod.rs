@@ -20,7 +20,7 @@ use vireo_sip::transport::Protocol;
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
-pub(crate) use build::{flow_limits, grants};
+pub(crate) use build::{apology, flow_limits, grants};
 use capacity::Capacity;
 use operations::LiveOperations;
 

@@ -438,24 +438,87 @@ record: completed, ended by flow, 9.6 s talked; 5 host calls, 1152 KiB of memory
     assert!(run.err.contains("in probe::choose_a_menu"), "{}", run.err);
 }
 
-/// The scripts that the documentation shows are understood; only their components are not here.
+/// The script that the documentation shows is understood; only its component is not here.
 #[test]
-fn the_scripts_of_the_documentation_are_understood() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
-    for (page, scripts) in [("flow-testing.md", 1), ("flow-guide.md", 1)] {
-        let text = std::fs::read_to_string(docs.join(page)).unwrap();
-        let blocks = text.split("```toml\n").skip(1);
-        let blocks = blocks.filter_map(|block| block.split_once("```").map(|(script, _)| script));
-        let blocks: Vec<&str> = blocks.filter(|block| block.contains("steps = [")).collect();
-        assert_eq!(blocks.len(), scripts, "{page}");
-        for block in blocks {
-            let directory = Directory::new();
-            directory.write("a.test.toml", block);
-            let run = directory.vireo("test a.test.toml");
-            assert_eq!(run.err.matches("error[").count(), 1, "{page}: {}", run.err);
-            assert!(run.err.contains("build it first"), "{page}: {}", run.err);
-        }
+fn the_script_of_the_documentation_is_understood() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/flow-testing.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let blocks = text.split("```toml\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split_once("```").map(|(script, _)| script));
+    let blocks: Vec<&str> = blocks.filter(|block| block.contains("steps = [")).collect();
+    assert_eq!(blocks.len(), 1);
+    let directory = Directory::new();
+    directory.write("a.test.toml", blocks[0]);
+    let run = directory.vireo("test a.test.toml");
+    assert_eq!(run.err.matches("error[").count(), 1, "{}", run.err);
+    assert!(run.err.contains("build it first"), "{}", run.err);
+}
+
+#[test]
+fn a_prompt_stands_still_while_the_call_is_on_hold() {
+    let directory = Directory::new();
+    directory.write(
+        "a.test.toml",
+        r#"
+component = "FIXTURES/hello.wasm"
+steps = [
+    { hears = "welcome" },
+    { holds = "5s", while-playing = true, after = "1s" },
+    { hears = "menu/welcome" },
+    { holds = "2s" },
+    { presses = "2" },
+    { hears = "goodbye" },
+    { ends = "completed" },
+]
+"#,
+    );
+    let run = directory.vireo("test a.test.toml -v");
+    assert_eq!(
+        steady(&run.out),
+        "a.test.toml
+  ok    a (17.1 s)
+    +0.000  server  200 OK
+    +0.000  flow    plays welcome (3.0 s)                 | hears welcome
+    +1.000  caller  holds                                 | holds for 5s while it plays
+    +6.000  caller  takes the call back
+    +8.000  flow    plays menu/welcome (3.0 s)            | hears menu/welcome
+   +11.500  caller  holds                                 | holds for 2s
+   +13.500  caller  takes the call back
+   +14.000  caller  key 2                                 | presses 2
+   +14.100  flow    gather menu/welcome: digits 2, 6.1 s
+   +14.100  flow    plays goodbye (3.0 s)                 | hears goodbye
+   +17.100  server  BYE                                   | ends completed
+
+1 passed, 0 failed: 17 s of calls
+"
+    );
+}
+
+#[test]
+fn a_failed_flow_is_followed_by_apology_and_fallback() {
+    let directory = Directory::new();
+    let script = |steps: &str| {
+        format!(
+            "component = \"FIXTURES/probe.wasm\"\nsettings = {{ do = \"kv\" }}\ngrants = {{}}\n\
+             apology = \"sorry\"\nfallback = \"FIXTURES/hello.wasm\"\nsteps = [{steps}]\n"
+        )
+    };
+    let steps = "{ hears = [\"sorry\", \"welcome\", \"menu/welcome\"] }, { presses = \"1\" }, \
+                 { hears = \"goodbye\" }, { ends = \"failed-flow\", why = \"no such grant\" }";
+    directory.write("a.test.toml", &script(steps));
+    let run = directory.vireo("test a.test.toml");
+    assert_eq!(run.code, 0, "{}", run.out);
+    // Whoever does not expect it is told both: what was heard, and why.
+    directory.write("a.test.toml", &script("{ ends = \"completed\" }"));
+    let run = directory.vireo("test a.test.toml");
+    for expected in [
+        "but       hears sorry",
+        "the flow failed: ",
+        "no such grant",
+    ] {
+        assert!(run.out.contains(expected), "{expected}\n{}", run.out);
     }
+    assert_eq!(run.code, 1);
 }
 
 #[test]
