@@ -7,6 +7,7 @@ mod alike;
 mod calls;
 mod digits;
 mod flows;
+mod guide;
 mod load;
 mod recordings;
 mod records;
