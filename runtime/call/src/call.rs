@@ -15,6 +15,8 @@ use vireo_sip::stack::IncomingCall;
 use vireo_store::cdr::{self, Cdr, OpenCall, RecordingKind, RecordingRef};
 
 use crate::actor::{Actor, Closed, Ending, Parts, RecordingFile, apologise};
+use crate::canary::{Candidate, End};
+use crate::deploy::Pick;
 use crate::journal::CallJournal;
 use crate::live::{LiveCall, Registration};
 use crate::route::{Action, Query};
@@ -44,7 +46,7 @@ struct Chosen {
     flow: String,
     language: String,
     parameters: Arc<BTreeMap<String, String>>,
-    version: Arc<Version>,
+    pick: Pick,
 }
 
 /// A call that is refused before any flow sees it.
@@ -142,7 +144,13 @@ impl Arrival {
         };
         let flow = flow.to_string();
         self.open.flow = Some(flow.clone());
-        let Some(version) = self.shared.versions.pick(&flow, rand::random()) else {
+        let candidate = Candidate {
+            flow: &flow,
+            route: self.open.route.as_deref().unwrap_or_default(),
+            caller: &self.open.caller,
+            call_id: &self.open.call_id,
+        };
+        let Some(pick) = self.shared.deployer.pick(&candidate, &self.settings) else {
             tracing::error!(
                 flow,
                 route = self.open.route,
@@ -150,13 +158,13 @@ impl Arrival {
             );
             return Err(Refused::no_room(format!("flow {flow:?} is not deployed")));
         };
-        self.open.version = version.digest().parse().ok();
+        self.open.version = pick.version().digest().parse().ok();
         Ok(Chosen {
             route: self.open.route.clone().unwrap_or_default(),
             flow,
             language: language.to_string(),
             parameters,
-            version,
+            pick,
         })
     }
 
@@ -240,7 +248,7 @@ impl Arrival {
         let info = Info {
             call_id: open.call_id.clone(),
             flow: chosen.flow.clone(),
-            version: chosen.version.digest().to_owned(),
+            version: chosen.pick.version().digest().to_owned(),
             trunk: open.trunk.clone(),
             route: chosen.route,
             caller: open.caller.clone(),
@@ -274,10 +282,26 @@ impl Arrival {
             journal,
             started,
         }));
-        let (actor, failure) =
-            run_flows(&shared, &settings, chosen.flow, chosen.version, actor).await;
+        let candidate = Candidate {
+            flow: &chosen.flow,
+            route: open.route.as_deref().unwrap_or_default(),
+            caller: &open.caller,
+            call_id: &open.call_id,
+        };
+        let (actor, run) = run_flows(&shared, &settings, candidate, &chosen.pick, actor).await;
         let closed = actor.close().await;
-        finish(open, closed, failure);
+        if let Some(end) = run.end(&closed, settings.canary.early_hangup) {
+            count(&shared, &settings, &chosen.pick, end);
+        }
+        finish(open, closed, run.failure);
+    }
+}
+
+/// Counts a call's end for the version that it ran, and takes that version out of service if it is a
+/// canary and this was one bad end too many.
+fn count(shared: &Shared, settings: &Settings, pick: &Pick, end: End) {
+    if let Some(verdict) = pick.ended(end, &settings.canary) {
+        tokio::spawn(Arc::clone(&shared.deployer).withdraw(verdict));
     }
 }
 
@@ -289,47 +313,74 @@ fn live_call(open: &OpenCall, chosen: &Chosen) -> LiveCall {
         caller: open.caller.clone(),
         called: open.called.clone(),
         flow: chosen.flow.clone(),
-        version: chosen.version.digest().to_owned(),
+        version: chosen.pick.version().digest().to_owned(),
         started_at: open.received_ms,
         answered_at: None,
         doing: "starting".to_owned(),
     }
 }
 
+/// How the flow of a call ended.
+#[derive(Debug, Default)]
+struct Run {
+    /// Why it failed, if it did.
+    failure: Option<String>,
+    /// Did the caller hear the apology?
+    apologised: bool,
+    /// There was no room for it, and the call was refused.
+    refused: bool,
+}
+
+impl Run {
+    /// What this says of the flow's version; none: it never ran.
+    fn end(&self, closed: &Closed, early: Duration) -> Option<End> {
+        if self.refused {
+            return None;
+        }
+        let by_caller = (closed.wire_end.as_ref()).is_some_and(|end| end.by == EndedBy::Peer);
+        let soon = (closed.answered).is_some_and(|answered| closed.ended < answered + early);
+        Some(match (&self.failure, self.apologised) {
+            (Some(_), true) => End::Apologised,
+            (Some(_), false) => End::Failed,
+            (None, _) if by_caller && soon => End::EarlyHangup,
+            (None, _) => End::Well,
+        })
+    }
+}
+
 /// Runs the flow, and its fallback when it fails; then ends the call.
-///
-/// Returns why the flow failed, if it did.
 async fn run_flows(
     shared: &Shared,
     settings: &Settings,
-    flow: String,
-    version: Arc<Version>,
+    call: Candidate<'_>,
+    pick: &Pick,
     actor: Box<Actor>,
-) -> (Box<Actor>, Option<String>) {
-    let (mut actor, outcome) = run_flow(settings, &flow, &version, actor).await;
-    let mut failure = None;
+) -> (Box<Actor>, Run) {
+    let (flow, version) = (call.flow, pick.version());
+    let (mut actor, outcome) = run_flow(settings, flow, version, actor).await;
+    let mut run = Run::default();
     if let (Outcome::NotStarted(why), false) = (&outcome, actor.is_up()) {
         tracing::error!(flow, why, "no room for a flow");
         let rejection = Refused::no_room(why.clone()).rejection;
         actor.refuse(*rejection, why);
+        run.refused = true;
     } else if !outcome.is_normal() {
-        failure = Some(outcome.to_string());
-        report_failure(&mut actor, &flow, version.digest(), &outcome);
+        run.failure = Some(outcome.to_string());
+        report_failure(&mut actor, flow, version.digest(), &outcome);
         if let (false, Some(apology)) = (actor.is_over(), &settings.apology) {
+            run.apologised = true;
             apologise(&mut actor, apology).await;
         }
-        let fallback = settings
-            .flows
-            .get(&flow)
-            .and_then(|flow| flow.fallback.clone());
+        let fallback = (settings.flows.get(flow)).and_then(|flow| flow.fallback.as_deref());
         if let (false, Some(next)) = (actor.is_over(), fallback) {
-            actor = run_fallback(shared, settings, &next, actor).await;
+            let next = Candidate { flow: next, ..call };
+            actor = run_fallback(shared, settings, next, actor).await;
         }
     }
     if !actor.is_over() {
         // A caller that never got an answer is told that it is the server's fault, so that the
         // carrier may try another way in.
-        let failed_unanswered = failure.is_some() && !actor.is_up();
+        let failed_unanswered = run.failure.is_some() && !actor.is_up();
         let ending = if failed_unanswered {
             Request::Reject {
                 why: vireo_host::contract::Refusal::Congested,
@@ -343,7 +394,7 @@ async fn run_flows(
             tracing::error!(error = describe(&error), "a call could not be ended");
         }
     }
-    (actor, failure)
+    (actor, run)
 }
 
 async fn run_flow(
@@ -371,21 +422,28 @@ async fn run_flow(
 async fn run_fallback(
     shared: &Shared,
     settings: &Settings,
-    next: &str,
+    next: Candidate<'_>,
     mut actor: Box<Actor>,
 ) -> Box<Actor> {
-    let Some(version) = shared.versions.pick(next, rand::random()) else {
-        tracing::error!(flow = next, "the fallback flow is not deployed");
+    let flow = next.flow;
+    let Some(pick) = shared.deployer.pick(&next, settings) else {
+        tracing::error!(flow, "the fallback flow is not deployed");
         return actor;
     };
-    actor.hand_over(next, version.digest());
+    let version = pick.version();
+    actor.hand_over(flow, version.digest());
     actor.note(
         "fallback",
-        &json!({ "flow": next, "version": version.digest() }),
+        &json!({ "flow": flow, "version": version.digest() }),
     );
-    let (mut actor, outcome) = run_flow(settings, next, &version, actor).await;
+    let (mut actor, outcome) = run_flow(settings, flow, version, actor).await;
+    let end = match outcome.is_normal() {
+        true => End::Well,
+        false => End::Failed,
+    };
+    count(shared, settings, &pick, end);
     if !outcome.is_normal() {
-        report_failure(&mut actor, next, version.digest(), &outcome);
+        report_failure(&mut actor, flow, version.digest(), &outcome);
     }
     actor
 }

@@ -16,7 +16,9 @@
 
 mod actor;
 mod call;
+pub mod canary;
 pub mod client;
+pub mod deploy;
 mod digits;
 mod gather;
 mod http;
@@ -38,4 +40,4 @@ mod stats;
 mod verbs;
 
 pub use live::{Command, LiveCall, LiveCalls};
-pub use runtime::{DeployError, Deployed, FlowStatus, Runtime, RuntimeConfig, StartError};
+pub use runtime::{Runtime, RuntimeConfig, StartError};

@@ -12,6 +12,7 @@ use vireo_audio::recorder::Format;
 use vireo_host::{Grants, Limits};
 use vireo_rtp::{JitterConfig, Silence};
 
+use crate::canary::CanarySettings;
 use crate::route::Routes;
 use crate::route::number::Normalizer;
 
@@ -34,6 +35,8 @@ pub struct Settings {
     pub apology: Option<String>,
     /// Recordings.
     pub recordings: RecordingSettings,
+    /// How canaries are watched.
+    pub canary: CanarySettings,
 }
 
 /// How media is offered and answered.

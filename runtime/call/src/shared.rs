@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use vireo_audio::prompt::Library;
 use vireo_audio::recorder::Recorder;
-use vireo_host::Table;
 use vireo_rtp::Engine;
 use vireo_store::{Cdrs, Kv, Store};
 
+use crate::deploy::Deployer;
 use crate::http::HttpClient;
 use crate::journal::JournalWriter;
 use crate::live::LiveCalls;
@@ -15,7 +15,7 @@ use crate::live::LiveCalls;
 /// What all calls of a server share. Each of these may be used from any task.
 pub struct Shared {
     /// Which flow name serves which versions.
-    pub versions: Arc<Table>,
+    pub deployer: Arc<Deployer>,
     /// The media engine.
     pub engine: Engine,
     pub library: Library,

@@ -24,7 +24,6 @@ mod request;
 mod secrets;
 mod state;
 mod sys;
-mod table;
 mod timing;
 mod trap;
 mod url;
@@ -41,7 +40,6 @@ pub use limits::Limits;
 pub use outcome::{Divergence, Frame, Outcome, Trap, TrapKind, Usage, describe};
 pub use replay::Replay;
 pub use request::{Answer, Reply, Request};
-pub use table::{Table, TableError, Weighted};
 pub use version::Version;
 
 /// The contract's error, under the name that does not clash with `std::error::Error`.

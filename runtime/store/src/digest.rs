@@ -21,6 +21,11 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// The digest itself.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first 12 digits: enough for people to tell versions apart.
     pub fn short(&self) -> String {
         let mut text = self.to_string();

@@ -2,8 +2,8 @@
 //! rooms that the runtime keeps in it.
 //!
 //! ```text
-//!   Kv   Journal   Cdrs   Deployments      typed rooms, one module each
-//!     \     |       |      /
+//!   Kv   Journal   Cdrs   Deployments   Audit      typed rooms, one module each
+//!     \     |       |      /           /
 //!          Store                           bytes to bytes, in byte order
 //!         /     \
 //!   SledStore  MemoryStore                 one conformance suite for both
@@ -23,6 +23,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod audit;
 mod batch;
 pub mod cdr;
 pub mod deployments;
@@ -37,6 +38,7 @@ pub mod retention;
 mod sled_store;
 mod store;
 
+pub use audit::Audit;
 pub use batch::{Batch, Operation};
 pub use cdr::Cdrs;
 pub use deployments::Deployments;

@@ -20,7 +20,7 @@ impl Callers {
         self.numbers.add(text)
     }
 
-    fn contain(&self, caller: &str) -> bool {
+    pub(super) fn contain(&self, caller: &str) -> bool {
         if is_anonymous(caller) {
             self.anonymous
         } else {
@@ -30,7 +30,7 @@ impl Callers {
 }
 
 /// Nobody who withholds a number is found by a number: not by `*`, nor by a regular expression.
-fn is_anonymous(caller: &str) -> bool {
+pub(crate) fn is_anonymous(caller: &str) -> bool {
     // RFC 3323, 4.1.1.3: "anonymous" is the user of a withheld From.
     caller.is_empty() || caller.eq_ignore_ascii_case("anonymous")
 }

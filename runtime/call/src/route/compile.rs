@@ -9,7 +9,7 @@ use super::calendar::{Dates, Days, Span, Window};
 use super::caller::{CallerRule, Callers};
 use super::config::{CallerConfig, List, RejectConfig, RouteConfig, RoutesConfig, WindowConfig};
 use super::pattern::Numbers;
-use super::{Action, Route, RouteError, Wanted};
+use super::{Action, Route, RouteError, Routes, Wanted};
 
 /// The most flow parameters of a route.
 const MAX_PARAMETERS: usize = 64;
@@ -17,16 +17,19 @@ const MAX_PARAMETERS: usize = 64;
 /// The longest reason phrase, in bytes.
 const MAX_REASON_BYTES: usize = 80;
 
-pub(super) fn routes(config: &RoutesConfig) -> Result<Vec<Route>, Vec<RouteError>> {
+pub(super) fn routes(config: &RoutesConfig) -> Result<Routes, Vec<RouteError>> {
     let mut compiler = Compiler::new(config);
-    let routes: Vec<_> = config
+    let routes = config
         .routes
         .iter()
         .enumerate()
         .map(|(index, route)| compiler.route(index, route))
         .collect();
     if compiler.errors.is_empty() {
-        Ok(routes)
+        Ok(Routes {
+            routes,
+            lists: compiler.lists,
+        })
     } else {
         Err(compiler.errors)
     }
@@ -36,6 +39,7 @@ pub(super) fn routes(config: &RoutesConfig) -> Result<Vec<Route>, Vec<RouteError
 struct Compiler<'a> {
     config: &'a RoutesConfig,
     calendars: BTreeMap<&'a str, Vec<Dates>>,
+    lists: HashMap<String, Callers>,
     zone: Option<TimeZone>,
     names: HashMap<&'a str, usize>,
     place: String,
@@ -47,6 +51,7 @@ impl<'a> Compiler<'a> {
         let mut compiler = Self {
             config,
             calendars: BTreeMap::new(),
+            lists: HashMap::new(),
             zone: None,
             names: HashMap::new(),
             place: "routes".into(),
@@ -71,6 +76,7 @@ impl<'a> Compiler<'a> {
                 )),
                 None => callers.add(text),
             });
+            compiler.lists.insert(name.clone(), callers);
         }
         compiler
     }

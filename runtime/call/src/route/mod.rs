@@ -34,7 +34,7 @@ mod decision;
 pub mod number;
 mod pattern;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -47,7 +47,8 @@ pub use config::{
 pub use decision::{Check, Condition, Decision, Step};
 
 use calendar::Window;
-use caller::{CallerRule, Verdict};
+pub(crate) use caller::is_anonymous;
+use caller::{CallerRule, Callers, Verdict};
 use pattern::Numbers;
 
 /// A call that looks for its route.
@@ -119,6 +120,7 @@ struct Wanted<T> {
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
     routes: Vec<Route>,
+    lists: HashMap<String, Callers>,
 }
 
 impl Routes {
@@ -127,7 +129,7 @@ impl Routes {
     /// # Errors
     /// Everything that is wrong with it, in the order of the configuration.
     pub fn compile(config: &RoutesConfig) -> Result<Self, Vec<RouteError>> {
-        compile::routes(config).map(|routes| Self { routes })
+        compile::routes(config)
     }
 
     /// What is done with a call, and why. Without a matching route it is refused with 404.
@@ -155,6 +157,18 @@ impl Routes {
     /// The names of the routes, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().map(|route| &*route.name)
+    }
+
+    /// The names of the caller lists.
+    pub fn lists(&self) -> impl Iterator<Item = &str> {
+        self.lists.keys().map(String::as_str)
+    }
+
+    /// Is a caller on a list? On one that does not exist nobody is.
+    pub fn list_holds(&self, list: &str, caller: &str) -> bool {
+        self.lists
+            .get(list)
+            .is_some_and(|callers| callers.contain(caller))
     }
 
     /// Every flow that a route leads to, with the route's name: for checking that they exist.

@@ -1,9 +1,8 @@
 //! Many flows at the same time.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use vireo_host::{Host, HostConfig, HostError, Limits, Outcome, Table, TrapKind};
+use vireo_host::{Host, HostConfig, HostError, Limits, Outcome, TrapKind};
 
 use crate::script::{Gate, HELLO, PROBE, Script, all_grants, hello, host, probe, run};
 
@@ -116,25 +115,6 @@ fn more_calls_than_the_kernel_has_maps_for_are_refused_with_the_remedy() {
 }
 
 #[tokio::test]
-async fn a_swap_leaves_running_calls_on_their_version() {
-    let table = Table::new();
-    table.set("menu", vec![(probe(), 100)]).unwrap();
-    let gate = Gate::new();
-    let old = table.pick("menu", 0).unwrap();
-    let digest = old.digest().to_owned();
-    let call = tokio::spawn({
-        let script = Script::new("park").gate(&gate);
-        async move { old.run(script, all_grants(), Limits::default()).await.0 }
-    });
-    gate.wait_for(1).await;
-    table.set("menu", vec![(hello(), 100)]).unwrap();
-    let new = table.pick("menu", 0).unwrap();
-    assert_ne!(new.digest(), digest);
-    gate.permits.add_permits(1);
-    assert_eq!(call.await.unwrap(), Outcome::Completed);
-}
-
-#[tokio::test]
 async fn a_new_version_is_compiled_beside_running_calls() {
     let version = host().compile_in_background(HELLO.to_vec()).await.unwrap();
     assert_eq!(version.digest(), hello().digest());
@@ -158,33 +138,4 @@ async fn a_new_version_is_compiled_beside_running_calls() {
         ]
     );
     assert!(host().compile_in_background(b"no".to_vec()).await.is_err());
-}
-
-#[test]
-fn shares_are_kept_to_one_percent() {
-    let table = Table::new();
-    assert!(table.pick("menu", 0).is_none());
-    assert!(
-        table
-            .set("menu", vec![(probe(), 50), (hello(), 49)])
-            .is_err()
-    );
-    assert!(
-        table.pick("menu", 0).is_none(),
-        "a refused deployment changes nothing"
-    );
-    table
-        .set("menu", vec![(probe(), 99), (hello(), 1)])
-        .unwrap();
-    // The middle of each of 10,000 equal parts.
-    let samples = (0..10_000u64).map(|part| (((2 * part + 1) << 32) / 20_000) as u32);
-    let new = samples.filter(|sample| Arc::ptr_eq(&table.pick("menu", *sample).unwrap(), &hello()));
-    assert_eq!(new.count(), 100);
-    assert!(Arc::ptr_eq(
-        &table.pick("menu", u32::MAX).unwrap(),
-        &hello()
-    ));
-    assert_eq!(table.names(), ["menu"]);
-    table.set("menu", vec![]).unwrap();
-    assert!(table.pick("menu", 0).is_none() && table.names().is_empty());
 }

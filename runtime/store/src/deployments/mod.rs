@@ -10,17 +10,17 @@
 //! yet: that one comparison orders deploys that race, and leaves a history that cannot differ from
 //! what served.
 
+mod change;
 mod components;
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::range::walk;
 use crate::{Digest, Range, Result, Store, StoreError, Swap};
 
+pub use change::{Action, Canary, Change, Deploy, Deployment, Earlier, Reason, Serving, Who};
 pub use components::{Component, ComponentError, Components};
 
 /// The longest flow name, in bytes.
@@ -29,77 +29,11 @@ pub const MAX_FLOW_BYTES: usize = 64;
 /// The longest note of a change, in bytes.
 pub const MAX_NOTE_BYTES: usize = 1024;
 
-/// A version and its share of the calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Serving {
-    /// The component.
-    pub digest: Digest,
-    /// Its share of new calls, 1 to 100.
-    pub percent: u8,
-}
+/// The most routes, and the most caller lists, that send their calls to a canary.
+pub const MAX_SELECTORS: usize = 64;
 
-/// What a flow name serves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deployment {
-    /// The flow's name.
-    pub flow: String,
-    /// Its versions; their shares add up to 100.
-    pub serving: Vec<Serving>,
-    /// Counts the changes, from 1.
-    pub revision: u64,
-}
-
-/// What kind of change it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Action {
-    /// Somebody chose what serves.
-    Deploy,
-    /// Back to what served before.
-    Rollback,
-}
-
-/// One change of a deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// The revision that it made.
-    pub revision: u64,
-    /// When, milliseconds since 1970-01-01T00:00:00Z.
-    pub at_ms: u64,
-    /// What kind of change it was.
-    pub action: Action,
-    /// What has served since.
-    pub serving: Vec<Serving>,
-    /// In the words of whoever made it; may be empty.
-    #[serde(default)]
-    pub note: String,
-    /// For a rollback: the revision whose versions serve again.
-    #[serde(default)]
-    pub restores: Option<u64>,
-}
-
-impl Change {
-    /// The revision that somebody deployed and that now serves.
-    fn origin(&self) -> u64 {
-        self.restores.unwrap_or(self.revision)
-    }
-}
-
-/// A deploy that is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deploy {
-    /// The flow's name: 1 to [`MAX_FLOW_BYTES`] letters, digits, `-`, `_` and `.`.
-    pub flow: String,
-    /// The revision that it replaces; 0 for a flow that was never deployed.
-    pub replaces: u64,
-    /// What shall serve. Shares of 1 to 100 that add up to 100, each component stored and named once.
-    pub serving: Vec<Serving>,
-    /// Why, in words.
-    pub note: String,
-    /// Now, milliseconds since 1970-01-01T00:00:00Z.
-    pub at_ms: u64,
-}
+/// The longest name of a route or caller list, in bytes.
+const MAX_SELECTOR_BYTES: usize = 256;
 
 /// Why a deployment was not changed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -110,7 +44,7 @@ pub enum DeployError {
         "{0:?} cannot name a flow: 1 to {MAX_FLOW_BYTES} letters, digits, '-', '_' and '.' are allowed"
     )]
     FlowName(String),
-    /// The shares are wrong.
+    /// The shares, or who gets the canary, are wrong.
     #[error("the shares of {flow} are wrong: {detail}")]
     Shares {
         /// The flow.
@@ -218,26 +152,21 @@ impl Deployments {
     /// [`DeployError`]; nothing has changed then, unless it is [`DeployError::Store`].
     pub fn deploy(&self, deploy: Deploy) -> Result<Deployment, DeployError> {
         self.check(&deploy)?;
-        self.commit(
-            &deploy.flow,
-            deploy.replaces,
-            Change {
-                revision: deploy.replaces.saturating_add(1),
-                at_ms: deploy.at_ms,
-                action: Action::Deploy,
-                serving: deploy.serving,
-                note: clipped(deploy.note),
-                restores: None,
-            },
-        )
+        let change = Change {
+            serving: deploy.serving,
+            canary: deploy.canary,
+            ..Change::of(deploy.replaces, deploy.action, deploy.reason)
+        };
+        self.commit(&deploy.flow, deploy.replaces, change)
     }
 
-    /// Returns to what served before the deploy that serves now; once more, to what served before that.
+    /// What a rollback would bring back: while there is a canary, the version beside it alone;
+    /// otherwise the version that served alone before the present one, and once more, the one before
+    /// that. Canaries in between are passed over.
     ///
     /// # Errors
-    /// [`DeployError::NothingBefore`]; [`DeployError::Conflict`] when something is deployed meanwhile;
-    /// and what the store reports.
-    pub fn rollback(&self, flow: &str, note: &str, at_ms: u64) -> Result<Deployment, DeployError> {
+    /// [`DeployError::NothingBefore`], and what the store reports.
+    pub fn earlier(&self, flow: &str) -> Result<Earlier, DeployError> {
         let nothing = |detail| DeployError::NothingBefore {
             flow: flow.to_owned(),
             detail,
@@ -245,10 +174,19 @@ impl Deployments {
         let current = self
             .latest(flow)?
             .ok_or_else(|| nothing("it was never deployed"))?;
-        let before = current.origin().saturating_sub(1);
-        let before = self
-            .change(flow, before)?
-            .ok_or_else(|| nothing("this is its first version"))?;
+        let mut revision = match current.canary {
+            Some(_) => current.revision,
+            None => current.origin(),
+        };
+        let before = loop {
+            revision = revision.saturating_sub(1);
+            let before = self
+                .change(flow, revision)?
+                .ok_or_else(|| nothing("this is its first version"))?;
+            if before.canary.is_none() {
+                break before;
+            }
+        };
         for serving in &before.serving {
             if !self.components.contains(serving.digest)? {
                 return Err(DeployError::NoComponent {
@@ -256,18 +194,30 @@ impl Deployments {
                 });
             }
         }
-        self.commit(
-            flow,
-            current.revision,
-            Change {
-                revision: current.revision.saturating_add(1),
-                at_ms,
-                action: Action::Rollback,
-                restores: Some(before.origin()),
-                serving: before.serving,
-                note: clipped(note.to_owned()),
-            },
-        )
+        Ok(Earlier {
+            flow: flow.to_owned(),
+            replaces: current.revision,
+            restores: before.origin(),
+            serving: before.serving,
+        })
+    }
+
+    /// Brings back what [`earlier`](Self::earlier) has found, and returns when that is on disk.
+    ///
+    /// # Errors
+    /// [`DeployError::Conflict`] when something was deployed meanwhile, and what the store reports.
+    pub fn restore(
+        &self,
+        earlier: Earlier,
+        action: Action,
+        reason: Reason,
+    ) -> Result<Deployment, DeployError> {
+        let change = Change {
+            serving: earlier.serving,
+            restores: Some(earlier.restores),
+            ..Change::of(earlier.replaces, action, reason)
+        };
+        self.commit(&earlier.flow, earlier.replaces, change)
     }
 
     /// Deletes the components that no flow serves and that are in none of the latest `keep` changes of
@@ -293,35 +243,11 @@ impl Deployments {
     }
 
     fn check(&self, deploy: &Deploy) -> Result<(), DeployError> {
-        let wrong = |detail| DeployError::Shares {
-            flow: deploy.flow.clone(),
-            detail,
-        };
-        let sum: u32 = deploy
-            .serving
-            .iter()
-            .map(|serving| u32::from(serving.percent))
-            .sum();
-        let mut seen = HashSet::new();
-        for Serving { digest, percent } in &deploy.serving {
-            if *percent == 0 {
-                return Err(wrong(format!(
-                    "version {} has 0 %: leave it out",
-                    digest.short()
-                )));
-            }
-            if !seen.insert(digest) {
-                return Err(wrong(format!(
-                    "version {} is named twice: add its shares up",
-                    digest.short()
-                )));
-            }
+        change::check_shares(deploy)?;
+        for Serving { digest, .. } in &deploy.serving {
             if !self.components.contains(*digest)? {
                 return Err(DeployError::NoComponent { digest: *digest });
             }
-        }
-        if sum != 100 {
-            return Err(wrong(format!("they add up to {sum} %, not to 100 %")));
         }
         Ok(())
     }
@@ -364,13 +290,9 @@ fn deployment(flow: &str, change: Change) -> Deployment {
     Deployment {
         flow: flow.to_owned(),
         serving: change.serving,
+        canary: change.canary,
         revision: change.revision,
     }
-}
-
-fn clipped(mut note: String) -> String {
-    note.truncate(note.floor_char_boundary(MAX_NOTE_BYTES));
-    note
 }
 
 /// The prefix of a flow's changes.

@@ -10,7 +10,7 @@ use std::thread;
 
 use tempfile::TempDir;
 use vireo_store::cdr::{Cdr, OpenCall, Outcome, Query};
-use vireo_store::deployments::{Deploy, Serving};
+use vireo_store::deployments::{Action, Deploy, Reason, Serving, Who};
 use vireo_store::journal::{Entry, Json};
 use vireo_store::{Cdrs, Deployments, Journal, SledOptions, SledStore, Store};
 
@@ -52,8 +52,13 @@ fn child() {
             flow: "menu".into(),
             replaces,
             serving,
-            note: String::new(),
-            at_ms: 1,
+            canary: None,
+            action: Action::Deploy,
+            reason: Reason {
+                who: Who::server(),
+                note: String::new(),
+                at_ms: 1,
+            },
         })
         .unwrap();
     say("deployed", &round);

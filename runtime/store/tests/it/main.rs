@@ -4,6 +4,7 @@
 // clippy.toml allows it in tests; this is for the functions beside them.
 #![allow(clippy::unwrap_used)]
 
+mod audit;
 mod cdr;
 mod conformance;
 mod deployments;

@@ -29,15 +29,19 @@ use jiff::tz::TimeZone;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
+pub use handlers::audit::OPERATOR;
 pub use metrics::{Metric, MetricKind, Sample};
 pub use model::{
-    Admission, AdmissionChange, CallRecord, CallRecordDetail, ChangeKind, ComponentProblem,
-    Counter, DeployReport, DeploymentChange, FlowStatus, Import, InspectionReport, JournalPage,
-    LiveCall, LiveCallDetail, Media, MediaDirection, Readiness, Recording, ReloadReport,
-    RouteExplanation, RouteStep, Serving, Status, TimelineEntry, TimelineKind, VersionCalls,
+    Admission, AdmissionChange, AuditEntry, CallRecord, CallRecordDetail, Canary, CanaryStatus,
+    ChangeKind, ComponentProblem, Counter, DeployReport, DeploymentChange, FlowStatus, Import,
+    InspectionReport, JournalPage, LastCanary, LiveCall, LiveCallDetail, Media, MediaDirection,
+    Operator, RateComparison, Readiness, Recording, ReloadReport, RouteExplanation, RouteStep,
+    Serving, Status, TimelineEntry, TimelineKind, VersionCalls, VersionCounts,
 };
 pub use openapi::document as openapi_document;
-pub use operations::{Journals, OperationError, Operations, Reply, RouteQuestion, Upload};
+pub use operations::{
+    By, CanaryWish, Journals, OperationError, Operations, Reply, RouteQuestion, Upload,
+};
 pub use problem::Problem;
 pub use token::{Token, TokenError};
 
@@ -45,7 +49,7 @@ use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 use crate::moment;
 use bounded::Bounded;
-use handlers::{calls, flows, open, server};
+use handlers::{audit, calls, flows, open, server};
 
 /// The largest component, bytes.
 pub const LARGEST_UPLOAD: usize = 64 << 20;
@@ -94,11 +98,14 @@ fn router(api: Api) -> Router {
         .route("/v1/admission", put(server::set_admission))
         .route("/v1/reload", post(server::reload))
         .route("/v1/flows", get(flows::list))
+        .route("/v1/flows/{flow}", get(flows::show))
         .route("/v1/flows/{flow}/deployments", post(flows::deploy))
+        .route("/v1/flows/{flow}/promote", post(flows::promote))
         .route("/v1/flows/{flow}/rollback", post(flows::rollback))
         .route("/v1/flows/{flow}/history", get(flows::history))
         .route("/v1/components/{digest}", get(flows::component))
         .route("/v1/check", post(flows::check))
+        .route("/v1/audit", get(audit::list))
         .route("/v1/calls", get(calls::list))
         .route("/v1/calls/{id}", get(calls::show).delete(calls::hang_up))
         .route("/v1/cdrs", get(calls::list_records))

@@ -2,6 +2,9 @@
 //!
 //! Times are milliseconds since 1970-01-01T00:00:00Z.
 
+mod audit;
+mod trial;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,9 @@ use utoipa::ToSchema;
 use vireo_store::cdr::{Cdr, StreamStats};
 use vireo_store::deployments::{Action, Change};
 use vireo_store::journal::Entry;
+
+pub use audit::{AuditEntry, Operator};
+pub use trial::{Canary, CanaryStatus, LastCanary, RateComparison, VersionCounts};
 
 /// Is the server taking calls?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -74,16 +80,16 @@ pub struct AdmissionChange {
 pub struct Serving {
     /// SHA-256 of the component, 64 lower-case hexadecimal digits.
     pub digest: String,
-    /// 1 to 100.
+    /// 1 to 100; 0 for a canary that only its routes and caller lists lead to.
     pub percent: u8,
 }
 
 /// A flow and what it serves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FlowStatus {
     /// Its name.
     pub flow: String,
-    /// Its versions; empty: it was never deployed.
+    /// Its version, then its canary if it has one; empty: it was never deployed.
     pub serving: Vec<Serving>,
     /// Counts the changes of the deployment; 0: never deployed.
     pub revision: u64,
@@ -91,6 +97,13 @@ pub struct FlowStatus {
     pub deployed_ms: Option<u64>,
     /// Calls that run it now, old versions included.
     pub calls: Vec<VersionCalls>,
+    /// What became of the version's calls that began since the last change of the deployment, or since
+    /// the start of the server.
+    pub counts: VersionCounts,
+    /// The version on trial.
+    pub canary: Option<CanaryStatus>,
+    /// The canary that the last change has ended, unless the server was started since.
+    pub last_canary: Option<LastCanary>,
 }
 
 /// How many calls run a version.
@@ -107,13 +120,15 @@ pub struct VersionCalls {
 pub struct DeployReport {
     /// The flow.
     pub flow: String,
-    /// What serves new calls now.
+    /// What serves new calls now, those apart that get the canary.
     pub digest: String,
     /// What served until then; none for the first deploy.
     pub previous: Option<String>,
+    /// The version on trial beside it.
+    pub canary: Option<Serving>,
     /// Counts the changes of the deployment.
     pub revision: u64,
-    /// This version served already; nothing was changed.
+    /// It served like this already; nothing was changed.
     pub unchanged: bool,
     /// Calls that go on with the version they began with.
     pub calls_on_old_versions: u32,
@@ -127,8 +142,12 @@ pub struct DeployReport {
 pub enum ChangeKind {
     /// Somebody chose what serves.
     Deploy,
+    /// The canary got a larger share, or became the version.
+    Promote,
     /// Back to what served before.
     Rollback,
+    /// The same, by the server itself: the canary was worse than the version beside it.
+    AutomaticRollback,
     /// What a newer version of Vireo did.
     Other,
 }
@@ -142,8 +161,12 @@ pub struct DeploymentChange {
     pub at_ms: u64,
     /// What it was.
     pub action: ChangeKind,
-    /// What has served since.
+    /// Who made it; none: it was made by a version of Vireo that did not record it.
+    pub who: Option<Operator>,
+    /// What has served since, the canary last.
     pub serving: Vec<Serving>,
+    /// Which of them was a canary.
+    pub canary: Option<Canary>,
     /// In the words of whoever made it; may be empty.
     pub note: String,
     /// For a rollback: the revision whose versions serve again.
@@ -152,19 +175,38 @@ pub struct DeploymentChange {
 
 impl From<Change> for DeploymentChange {
     fn from(change: Change) -> Self {
-        let serving = change.serving.iter().map(|serving| Serving {
-            digest: serving.digest.to_string(),
-            percent: serving.percent,
+        let serving: Vec<Serving> = (change.serving.iter())
+            .map(|serving| Serving {
+                digest: serving.digest.to_string(),
+                percent: serving.percent,
+            })
+            .collect();
+        let percent = |digest: &str| {
+            let share = serving.iter().find(|serving| serving.digest == digest);
+            share.map_or(0, |share| share.percent)
+        };
+        let canary = change.canary.map(|canary| {
+            let digest = canary.digest.to_string();
+            Canary {
+                percent: percent(&digest),
+                digest,
+                routes: canary.routes,
+                callers: canary.callers,
+            }
         });
         DeploymentChange {
             revision: change.revision,
             at_ms: change.at_ms,
             action: match change.action {
                 Action::Deploy => ChangeKind::Deploy,
+                Action::Promote => ChangeKind::Promote,
                 Action::Rollback => ChangeKind::Rollback,
+                Action::AutomaticRollback => ChangeKind::AutomaticRollback,
                 _ => ChangeKind::Other,
             },
-            serving: serving.collect(),
+            who: change.who.map(Operator::from),
+            serving,
+            canary,
             note: change.note,
             restores: change.restores,
         }

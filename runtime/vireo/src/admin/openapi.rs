@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::handlers::{calls, flows, open, server};
+use super::handlers::{audit, calls, flows, open, server};
 use super::model::{TimelineEntry, TimelineKind};
 
 #[derive(OpenApi)]
@@ -17,9 +17,9 @@ use super::model::{TimelineEntry, TimelineKind};
         contact(),
     ),
     paths(
-        flows::list, flows::deploy, flows::rollback, flows::history, flows::check, flows::component,
+        flows::list, flows::show, flows::deploy, flows::promote, flows::rollback, flows::history, flows::check, flows::component,
         calls::list, calls::show, calls::hang_up, calls::list_records, calls::show_record, calls::list_journals, calls::test_route,
-        server::status, server::set_admission, server::reload,
+        server::status, server::set_admission, server::reload, audit::list,
         open::health, open::ready, open::metrics, open::openapi_document, open::error_page,
     ),
     components(schemas(TimelineEntry, TimelineKind)),
@@ -27,7 +27,8 @@ use super::model::{TimelineEntry, TimelineKind};
     security(("token" = [])),
     tags(
         (name = "server", description = "The server as a whole."),
-        (name = "flows", description = "What serves, deploying, rolling back."),
+        (name = "flows", description = "What serves, deploying, trying out, rolling back."),
+        (name = "audit", description = "Who did what."),
         (name = "calls", description = "Calls in progress."),
         (name = "records", description = "Records of ended calls (CDRs)."),
         (name = "routes", description = "Which flow takes a call."),

@@ -5,13 +5,14 @@ use std::pin::Pin;
 
 use axum::body::Bytes;
 use vireo_store::StoreError;
+use vireo_store::audit::Who;
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::journal::Entry;
 
 use super::metrics::Metric;
 use super::model::{
-    Admission, ComponentProblem, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
-    LiveCall, Readiness, ReloadReport, RouteExplanation, Status,
+    Admission, AuditEntry, ComponentProblem, DeployReport, DeploymentChange, FlowStatus,
+    InspectionReport, LiveCall, Readiness, ReloadReport, RouteExplanation, Status,
 };
 use crate::explain::{Code, Coded};
 
@@ -25,7 +26,29 @@ pub struct Upload {
     pub flow: String,
     /// The component, at most 64 MiB.
     pub wasm: Bytes,
-    /// Why, in the words of whoever deploys it; may be empty.
+    /// For some calls only, beside the version that serves; none: for all.
+    pub canary: Option<CanaryWish>,
+    /// Who deploys it, and why.
+    pub by: By,
+}
+
+/// Who gets a component that is deployed as a canary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CanaryWish {
+    /// Its share of the calls that no route or list decides, percent.
+    pub percent: u8,
+    /// Routes whose calls all go to it.
+    pub routes: Vec<String>,
+    /// Caller lists whose callers all go to it.
+    pub callers: Vec<String>,
+}
+
+/// Who wants something done, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Who.
+    pub who: Who,
+    /// In their words; may be empty.
     pub note: String,
 }
 
@@ -56,10 +79,15 @@ pub trait Operations: Send + Sync + 'static {
     /// Puts a component into service. Deploying what serves already is no error and changes
     /// nothing.
     fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport>;
-    /// Puts the version into service that served before the present one.
-    fn rollback(&self, flow: String) -> Reply<'_, DeployReport>;
+    /// Gives a flow's canary a larger share, or, without a percentage, makes it the version.
+    fn promote(&self, flow: String, percent: Option<u8>, by: By) -> Reply<'_, DeployReport>;
+    /// Takes a flow's canary away, or puts the version into service that served before.
+    fn rollback(&self, flow: String, by: By) -> Reply<'_, DeployReport>;
     /// Every configured flow, by name.
     fn flows(&self) -> Reply<'_, Vec<FlowStatus>>;
+    /// What was done to the server since a moment (milliseconds since 1970-01-01T00:00:00Z), the
+    /// newest first, at most `limit`.
+    fn audit(&self, since_ms: u64, limit: usize) -> Reply<'_, Vec<AuditEntry>>;
     /// The changes of a flow's deployment, the newest first.
     fn history(&self, flow: String) -> Reply<'_, Vec<DeploymentChange>>;
     /// Looks at a component without keeping it.
@@ -71,7 +99,7 @@ pub trait Operations: Send + Sync + 'static {
     /// One of them, with its journal so far.
     fn call(&self, id: String) -> Reply<'_, (LiveCall, Vec<Entry>)>;
     /// Ends a call.
-    fn hangup_call(&self, id: String) -> Reply<'_, ()>;
+    fn hangup_call(&self, id: String, who: Who) -> Reply<'_, ()>;
     /// Records of ended calls, the newest first.
     fn cdrs(&self, query: Query) -> Reply<'_, Vec<Cdr>>;
     /// One of them, with its journal.
@@ -84,9 +112,9 @@ pub trait Operations: Send + Sync + 'static {
     /// The server at one glance.
     fn status(&self) -> Reply<'_, Status>;
     /// Takes new calls, or no longer.
-    fn set_admission(&self, admission: Admission) -> Reply<'_, Status>;
+    fn set_admission(&self, admission: Admission, who: Who) -> Reply<'_, Status>;
     /// Reads the configuration file again.
-    fn reload(&self) -> Reply<'_, ReloadReport>;
+    fn reload(&self, who: Who) -> Reply<'_, ReloadReport>;
     /// Can the server take calls?
     fn readiness(&self) -> Readiness;
     /// Gauges and counters as they are now.
@@ -111,6 +139,22 @@ pub enum OperationError {
         "the deployment of `{0}` was changed by somebody else at the same time; nothing was done"
     )]
     DeploymentChanged(String),
+    /// A second canary.
+    #[error("the flow `{flow}` has a canary, version {digest} at {percent} %")]
+    CanaryStands {
+        /// The flow.
+        flow: String,
+        /// The first digits of the canary's digest.
+        digest: String,
+        /// Its share of the calls.
+        percent: u8,
+    },
+    /// No canary to promote.
+    #[error("the flow `{0}` has no canary")]
+    NoCanary(String),
+    /// No version that a canary could stand beside.
+    #[error("the flow `{0}` serves nothing that a canary could be compared with")]
+    NothingBeside(String),
     /// No such call in progress.
     #[error("there is no call `{0}` in progress; it may have ended: `vireo cdr show {0}`")]
     CallUnknown(String),
@@ -141,6 +185,9 @@ impl Coded for OperationError {
             OperationError::ComponentRefused(_) => Code::ComponentRefused,
             OperationError::NothingToRollBack(_) => Code::NothingToRollBack,
             OperationError::DeploymentChanged(_) => Code::DeploymentChanged,
+            OperationError::CanaryStands { .. } => Code::CanaryStands,
+            OperationError::NoCanary(_) => Code::NoCanary,
+            OperationError::NothingBeside(_) => Code::NothingBeside,
             OperationError::CallUnknown(_) => Code::CallUnknown,
             OperationError::RecordUnknown(_) => Code::RecordUnknown,
             OperationError::Invalid(_) => Code::RequestInvalid,

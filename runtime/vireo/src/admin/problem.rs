@@ -59,7 +59,11 @@ fn status(code: Code) -> StatusCode {
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::UploadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::UploadBroken => StatusCode::BAD_REQUEST,
-        Code::NothingToRollBack | Code::DeploymentChanged => StatusCode::CONFLICT,
+        Code::NothingToRollBack
+        | Code::DeploymentChanged
+        | Code::CanaryStands
+        | Code::NoCanary
+        | Code::NothingBeside => StatusCode::CONFLICT,
         Code::RequestInvalid | Code::ComponentRefused | Code::ReloadRefused => {
             StatusCode::UNPROCESSABLE_ENTITY
         }

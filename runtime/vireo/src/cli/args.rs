@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditArgs;
 use super::develop::{BuildArgs, NewArgs};
 use super::export::ExportArgs;
 use super::replay::ReplayArgs;
@@ -106,6 +107,8 @@ pub enum Command {
     /// Says which flow a call would reach.
     #[command(subcommand)]
     Route(RouteCommand),
+    /// Shows who did what to the server, the newest first.
+    Audit(AuditArgs),
     /// Shows the server at one glance.
     Status,
     /// Takes no new calls, or takes them again; calls in progress go on.
@@ -337,9 +340,34 @@ pub enum FlowCommand {
         name: String,
         /// The component, a .wasm file.
         file: PathBuf,
+        /// As a canary, beside the version that serves: for so many of the callers, 1 to 99.
+        #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
+        percent: Option<u8>,
+        /// As a canary for all calls of this route; may be given several times.
+        #[arg(long = "route", value_name = "NAME")]
+        routes: Vec<String>,
+        /// As a canary for all callers of this list of [caller-lists]; may be given several times.
+        #[arg(long, value_name = "LIST")]
+        callers: Vec<String>,
         /// Why, for the history.
         #[arg(long, default_value = "")]
         note: String,
+    },
+    /// Raises the share of a flow's canary, or makes it the version for all calls.
+    Promote {
+        /// The flow's name.
+        name: String,
+        /// Its share from now on; absent: all calls.
+        #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+        percent: Option<u8>,
+        /// Why, for the history.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Shows what a flow serves, and how its canary fares.
+    Status {
+        /// The flow's name.
+        name: String,
     },
     /// Lists the flows and what they serve.
     List,
@@ -348,10 +376,13 @@ pub enum FlowCommand {
         /// The flow's name.
         name: String,
     },
-    /// Puts the version back into service that served before.
+    /// Takes the canary away, or puts the version back into service that served before.
     Rollback {
         /// The flow's name.
         name: String,
+        /// Why, for the history.
+        #[arg(long, default_value = "")]
+        note: String,
     },
 }
 
@@ -516,7 +547,12 @@ mod tests {
             "flow deploy demo a.wasm --config examples/demo.toml",
             "flow list --json",
             "flow history demo",
-            "flow rollback demo",
+            "flow rollback demo --note why",
+            "flow deploy demo a.wasm --percent 5 --route a --route b --callers testers",
+            "flow promote demo",
+            "flow promote demo --percent 20 --note why",
+            "flow status demo",
+            "audit --since 2h -n 5 --json",
             "cdr list --since 2h --outcome completed -n 5",
             "cdr show abc --json",
             "calls",
@@ -585,6 +621,8 @@ mod tests {
             "call 1@127.0.0.1 --longest -1",
             "route test",
             "drain maybe",
+            "flow deploy demo a.wasm --percent 100",
+            "flow promote demo --percent 0",
             "stauts",
             "test",
             "test a.test.toml --flow demo",

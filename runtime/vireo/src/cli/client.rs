@@ -7,13 +7,14 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::admin::{Problem, Token};
+use crate::admin::{OPERATOR, Problem, Token};
 use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 
@@ -196,6 +197,9 @@ impl Client {
             .uri(path)
             .header(header::HOST, "vireo")
             .header(header::AUTHORIZATION, format!("Bearer {}", token.expose()));
+        if let Some(operator) = operator() {
+            request = request.header(OPERATOR, operator);
+        }
         if !media_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, media_type);
         }
@@ -270,6 +274,19 @@ impl Client {
             why,
         }
     }
+}
+
+/// Who runs this command, as the audit log shall say: "anna@ops-1". None if it cannot be written in a
+/// header.
+fn operator() -> Option<HeaderValue> {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
+    let user = user
+        .ok()
+        .filter(|user| !user.is_empty())
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = format!("{user}@{}", host.trim());
+    HeaderValue::from_bytes(name.as_bytes()).ok()
 }
 
 /// What the server answered.

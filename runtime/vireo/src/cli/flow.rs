@@ -1,8 +1,11 @@
 //! `vireo flow ...`
 
+mod trial;
+
 use hyper::body::Bytes;
 
 use super::args::FlowCommand;
+use super::audit;
 use super::client::{Client, path, with_query};
 use super::error::CliError;
 use super::output::{Output, Table, short};
@@ -17,21 +20,45 @@ pub(super) async fn run(
     output: &Output,
 ) -> Result<(), CliError> {
     match command {
-        FlowCommand::Deploy { name, file, note } => {
+        FlowCommand::Deploy {
+            name,
+            file,
+            percent,
+            routes,
+            callers,
+            note,
+        } => {
             let wasm = read(file)?;
             let at = path("/v1/flows/", name, "/deployments");
-            let at = with_query(
-                &at,
-                &[("note", Some(note.as_str()).filter(|note| !note.is_empty()))],
-            );
+            let percent = percent.map(|percent| percent.to_string());
+            let mut query = vec![("percent", percent.as_deref()), ("note", given(note))];
+            query.extend(routes.iter().map(|route| ("route", Some(route.as_str()))));
+            query.extend(callers.iter().map(|list| ("callers", Some(list.as_str()))));
+            let at = with_query(&at, &query);
             let answer = client.post(&at, "application/wasm", wasm).await?;
             deployed(&answer.parse()?, output)
         }
-        FlowCommand::Rollback { name } => {
-            let answer = client
-                .post(&path("/v1/flows/", name, "/rollback"), "", Bytes::new())
-                .await?;
+        FlowCommand::Promote {
+            name,
+            percent,
+            note,
+        } => {
+            let at = path("/v1/flows/", name, "/promote");
+            let percent = percent.map(|percent| percent.to_string());
+            let query = [("percent", percent.as_deref()), ("note", given(note))];
+            let at = with_query(&at, &query);
+            let answer = client.post(&at, "", Bytes::new()).await?;
             deployed(&answer.parse()?, output)
+        }
+        FlowCommand::Rollback { name, note } => {
+            let at = path("/v1/flows/", name, "/rollback");
+            let at = with_query(&at, &[("note", given(note))]);
+            let answer = client.post(&at, "", Bytes::new()).await?;
+            deployed(&answer.parse()?, output)
+        }
+        FlowCommand::Status { name } => {
+            let answer = client.get(&path("/v1/flows/", name, "")).await?;
+            trial::show(&answer.parse()?, output)
         }
         FlowCommand::List => list(
             &client.get("/v1/flows").await?.parse::<Vec<FlowStatus>>()?,
@@ -42,6 +69,10 @@ pub(super) async fn run(
             history(&answer.parse::<Vec<DeploymentChange>>()?, output)
         }
     }
+}
+
+fn given(note: &str) -> Option<&str> {
+    Some(note).filter(|note| !note.is_empty())
 }
 
 /// Reads a component; what is too large is not even read.
@@ -74,12 +105,30 @@ fn deployed(report: &DeployReport, output: &Output) -> Result<(), CliError> {
     let version = short(&report.digest);
     if report.unchanged {
         output.line(&format!(
-            "{}: version {version} serves already, revision {}",
-            report.flow, report.revision
+            "{}: {} already, revision {}",
+            report.flow,
+            match &report.canary {
+                None => format!("version {version} serves"),
+                Some(canary) => on_trial(canary),
+            },
+            report.revision
         ));
         return Ok(());
     }
+    if let Some(canary) = &report.canary {
+        output.line(&format!(
+            "{}: {} beside version {version}, revision {}, after {} ms",
+            report.flow,
+            on_trial(canary),
+            report.revision,
+            report.took_ms
+        ));
+        output.line(&format!("how it fares: vireo flow status {}", report.flow));
+        return Ok(());
+    }
     let before = match &report.previous {
+        // A canary was taken away, and the version beside it is what it was.
+        Some(previous) if *previous == report.digest => String::new(),
         Some(previous) => format!(" in place of {}", short(previous)),
         None => String::new(),
     };
@@ -94,6 +143,14 @@ fn deployed(report: &DeployReport, output: &Output) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+fn on_trial(canary: &Serving) -> String {
+    format!(
+        "canary {} serves {} % of the callers",
+        short(&canary.digest),
+        canary.percent
+    )
 }
 
 fn list(flows: &[FlowStatus], output: &Output) -> Result<(), CliError> {
@@ -138,17 +195,21 @@ fn history(changes: &[DeploymentChange], output: &Output) -> Result<(), CliError
     if output.is_json() {
         return output.json(changes);
     }
-    let mut table = Table::new(&[">REVISION", "WHEN", "WHAT", "SERVES", "NOTE"]);
+    let mut table = Table::new(&[">REVISION", "WHEN", "WHO", "WHAT", "SERVES", "NOTE"]);
     for change in changes {
         let what = match (change.action, change.restores) {
             (ChangeKind::Deploy, _) => "deploy".to_owned(),
+            (ChangeKind::Promote, _) => "promote".to_owned(),
             (ChangeKind::Rollback, Some(to)) => format!("rollback to {to}"),
             (ChangeKind::Rollback, None) => "rollback".to_owned(),
+            (ChangeKind::AutomaticRollback, Some(to)) => format!("automatic rollback to {to}"),
+            (ChangeKind::AutomaticRollback, None) => "automatic rollback".to_owned(),
             (ChangeKind::Other, _) => "change".to_owned(),
         };
         table.row([
             change.revision.to_string(),
             output.moment(change.at_ms),
+            change.who.as_ref().map(audit::name).unwrap_or_default(),
             what,
             serving(&change.serving),
             change.note.clone(),

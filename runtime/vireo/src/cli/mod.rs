@@ -4,6 +4,7 @@
 //! `check`, `test`, `try` and `replay` need the runtime itself and reach it through [`Engine`].
 
 mod args;
+mod audit;
 mod calls;
 mod client;
 mod config;
@@ -30,6 +31,7 @@ pub use args::{
     ConfigCommand, DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest,
     ServeArgs, Switch, TestArgs, TryArgs,
 };
+pub use audit::AuditArgs;
 pub use client::{Client, ClientError};
 pub use develop::{BuildArgs, NewArgs};
 pub use error::{CliError, Exit};
@@ -147,6 +149,7 @@ async fn ask(command: &Command, global: &Global, output: &Output) -> Result<(), 
     let client = connection::client(global)?;
     match command {
         Command::Flow(command) => flow::run(command, &client, output).await,
+        Command::Audit(args) => audit::run(args, &client, output).await,
         Command::Cdr(command) => calls::records(command, &client, output).await,
         Command::Calls(arguments) => calls::live(arguments.command.as_ref(), &client, output).await,
         Command::Trace(args) | Command::Journal(JournalCommand::Show(args)) => {

@@ -3,6 +3,7 @@
 //! The types of [`types`] are the one source: the JSON Schema, the reference in
 //! `docs/configuration.md` and the checks of keys and values are all derived from them.
 
+mod canary;
 mod checks;
 mod diagnostic;
 mod reference;
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
+pub use canary::Canary;
 pub(crate) use checks::locate;
 pub(crate) use diagnostic::Place;
 pub use diagnostic::{ConfigError, Diagnostic, Located};

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::canary::Canary;
 use super::routing::{CalendarConfig, NumberConfig, RouteConfig};
 use super::text::{
     AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport, TimeZoneName,
@@ -34,6 +35,8 @@ pub struct Config {
     pub admin: Admin,
     /// What a call may use; a flow's own `limits` come before these.
     pub limits: Limits,
+    /// How versions on trial are watched.
+    pub canary: Canary,
     /// The carriers, PBXs and phones that may send calls here, by name. A request from any other
     /// address never starts a flow.
     pub trunks: BTreeMap<String, Trunk>,

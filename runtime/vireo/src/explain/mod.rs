@@ -95,6 +95,12 @@ codes! {
     NothingToRollBack = "VR0112",
     /// Somebody else changed the deployment at the same time.
     DeploymentChanged = "VR0113",
+    /// The flow has a canary already.
+    CanaryStands = "VR0114",
+    /// The flow has no canary.
+    NoCanary = "VR0115",
+    /// A canary has nothing to be compared with.
+    NothingBeside = "VR0116",
     /// No call in progress has that id.
     CallUnknown = "VR0120",
     /// No record has that call id.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use vireo_audio::prompt::LibraryConfig;
 use vireo_audio::recorder::{Format, RecorderConfig};
+use vireo_call::canary::evidence::Rules;
+use vireo_call::canary::{AutomaticRollback, CanarySettings};
 use vireo_call::route::Routes;
 use vireo_call::route::number::Normalizer;
 use vireo_call::settings::{
@@ -133,7 +135,24 @@ pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
                 config::RecordingFormat::Mulaw => Format::Mulaw,
             },
         },
+        canary: canary(&config.canary),
     })
+}
+
+fn canary(config: &config::Canary) -> CanarySettings {
+    CanarySettings {
+        automatic_rollback: match config.automatic_rollback {
+            true => AutomaticRollback::On,
+            false => AutomaticRollback::Off,
+        },
+        rules: Rules {
+            margin: config.margin_points / 100.0,
+            hangup_margin: config.early_hangup_margin_points / 100.0,
+            confidence: config.confidence_percent / 100.0,
+            min_calls: config.min_calls.into(),
+        },
+        early_hangup: Duration::from_secs(config.early_hangup_s.into()),
+    }
 }
 
 /// What a flow is granted, in the host's terms.

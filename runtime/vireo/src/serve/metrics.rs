@@ -281,7 +281,13 @@ fn instantiation(runtime: &Runtime) -> Metric {
 
 fn flows(runtime: &Runtime) -> Vec<Metric> {
     let host = runtime.host().in_use();
-    vec![
+    let mut metrics = canaries(runtime);
+    metrics.extend([
+        Metric::counter(
+            "vireo_automatic_rollbacks_total",
+            "Canaries that were withdrawn because they were worse than the version beside them.",
+            runtime.deployer().automatic_rollbacks(),
+        ),
         instantiation(runtime),
         gauge(
             "vireo_calls_active",
@@ -308,7 +314,48 @@ fn flows(runtime: &Runtime) -> Vec<Metric> {
             "Calls that the last process took with it.",
             runtime.lost_in_crash() as u64,
         ),
-    ]
+    ]);
+    metrics
+}
+
+/// Versions on trial; nothing while there is none.
+fn canaries(runtime: &Runtime) -> Vec<Metric> {
+    let flows = runtime.deployer().flows(&[]).unwrap_or_default();
+    let mut percent = Metric::of(
+        MetricKind::Gauge,
+        "vireo_canary_percent",
+        "A canary's share of its flow's calls.",
+    );
+    let mut calls = Metric::of(
+        MetricKind::Gauge,
+        "vireo_canary_trial_calls",
+        "Calls ended since the last change of a flow that has a canary, its own and the version's.",
+    );
+    for flow in &flows {
+        let Some(canary) = &flow.canary else { continue };
+        let name = || ("flow", flow.flow.clone());
+        percent = percent.sample(vec![name()], canary.percent.into());
+        for (side, counts) in [("canary", canary.counts), ("version", flow.counts)] {
+            for (end, count) in [
+                ("all", counts.calls),
+                ("failed", counts.failed),
+                ("apology", counts.apologies),
+                (
+                    "early-hangup",
+                    counts.early_hangups + counts.early_hangups_chosen,
+                ),
+            ] {
+                let labels = vec![name(), ("side", side.to_owned()), ("end", end.to_owned())];
+                #[allow(clippy::cast_precision_loss)]
+                let value = count as f64;
+                calls = calls.sample(labels, value);
+            }
+        }
+    }
+    [percent, calls]
+        .into_iter()
+        .filter(|metric| !metric.samples.is_empty())
+        .collect()
 }
 
 #[cfg(test)]

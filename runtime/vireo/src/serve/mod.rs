@@ -2,6 +2,7 @@
 
 mod build;
 mod capacity;
+mod flows;
 mod metrics;
 mod operations;
 
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use vireo_call::Runtime;
 use vireo_sip::stack::{Stack, StackError};
 use vireo_sip::transport::Protocol;
+use vireo_store::audit::Who;
 
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
@@ -254,7 +256,7 @@ async fn wait_for_end(
         tokio::select! {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
-            _ = signals.hangup.recv() => match operations.reload_file() {
+            _ = signals.hangup.recv() => match operations.reload_for(Who::known("SIGHUP")).await {
                 Ok(report) => tracing::info!(
                     changed = report.changed.join(", "),
                     takes_a_restart = report.needs_restart.join(", "),

@@ -5,18 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use axum::body::Bytes;
+use vireo_call::deploy::{CanaryOrder, DeployError, Deployed, Order};
 use vireo_call::route::{Action, Query as RouteQuery, Step};
-use vireo_call::{Command, DeployError, Deployed, Runtime};
+use vireo_call::{Command, Runtime};
 use vireo_sip::stack::Stack;
+use vireo_store::audit::{Act, Entry as AuditEntry, Who};
 use vireo_store::cdr::{Cdr, Query};
-use vireo_store::deployments::DeployError as StoreDeployError;
 use vireo_store::journal::{Entry, Kind};
 
-use super::{ServeError, build, metrics};
+use super::{ServeError, build, flows, metrics};
 use crate::admin::{
-    Admission, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport, Journals,
-    LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply, RouteExplanation,
-    RouteQuestion, RouteStep, Serving, Status, Upload, VersionCalls,
+    self, Admission, By, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
+    Journals, LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply,
+    RouteExplanation, RouteQuestion, RouteStep, Status, Upload,
 };
 use crate::check;
 use crate::config::Config;
@@ -63,7 +64,7 @@ impl LiveOperations {
 
     /// Reads the configuration file again. Either all of it that needs no restart holds
     /// afterwards, or nothing has changed.
-    pub(super) fn reload_file(&self) -> Result<ReloadReport, ServeError> {
+    fn reload_file(&self) -> Result<ReloadReport, ServeError> {
         let new = Config::load(&self.file)?;
         let mut config = lock(&self.config);
         let report = difference(&config, &new);
@@ -76,20 +77,39 @@ impl LiveOperations {
         Ok(report)
     }
 
-    fn deployed(&self, deployed: Deployed, began: Instant) -> DeployReport {
-        let old = self.runtime.live().list();
-        let old = old
-            .iter()
-            .filter(|call| call.flow == deployed.flow && call.version != deployed.version);
-        DeployReport {
-            calls_on_old_versions: u32::try_from(old.count()).unwrap_or(u32::MAX),
-            flow: deployed.flow,
-            digest: deployed.version,
-            previous: deployed.previous,
-            revision: deployed.revision,
-            unchanged: deployed.unchanged,
-            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    fn deployed(
+        &self,
+        deployed: Result<Deployed, DeployError>,
+        began: Instant,
+    ) -> Result<DeployReport, OperationError> {
+        let deployed = deployed.map_err(flows::refusal)?;
+        Ok(flows::report(deployed, &self.runtime.live().list(), began))
+    }
+
+    /// Writes something that was done into the audit log. That it cannot be written undoes nothing.
+    async fn record(&self, act: Act, who: Who, subject: String, detail: String) {
+        let entry = AuditEntry {
+            at_ms: now_ms(),
+            who,
+            act,
+            subject,
+            detail,
+        };
+        let deployer = Arc::clone(self.runtime.deployer());
+        if let Err(error) = blocking(move || Ok(deployer.audit().add(entry)?)).await {
+            tracing::error!(%error, "the audit log cannot be written");
         }
+    }
+
+    /// Reads the configuration file again for somebody.
+    pub(super) async fn reload_for(&self, who: Who) -> Result<ReloadReport, ServeError> {
+        let report = self.reload_file()?;
+        let detail = match report.changed.is_empty() {
+            true => "nothing has changed".to_owned(),
+            false => format!("changed: {}", report.changed.join(", ")),
+        };
+        self.record(Act::Reload, who, String::new(), detail).await;
+        Ok(report)
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -103,7 +123,9 @@ impl LiveOperations {
         if self.runtime.journal_entries_dropped() > 0 {
             warnings.push("journal entries were lost: the disk does not keep up".to_owned());
         }
-        if let Ok(flows) = self.runtime.flows() {
+        if let Ok(flows) = self.runtime.deployer().flows(&[]) {
+            let routes = &self.runtime.settings().routes;
+            warnings.extend(flows.iter().flat_map(|flow| flows::lost(flow, routes)));
             let empty = flows.iter().filter(|flow| flow.serving.is_empty());
             warnings.extend(empty.map(|flow| {
                 format!(
@@ -260,6 +282,8 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
         old.routes != new.routes || old.calendars != new.calendars,
     );
     changed("flows", old.flows != new.flows || old.limits != new.limits);
+    changed("caller lists", old.caller_lists != new.caller_lists);
+    changed("canary", old.canary != new.canary);
     changed(
         "trunks",
         old.trunks != new.trunks || old.sip.unknown_peer != new.sip.unknown_peer,
@@ -282,29 +306,6 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
     restart("[recordings]", old.recordings != new.recordings);
     restart("[admin]", old.admin != new.admin);
     report
-}
-
-fn deploy_error(error: DeployError) -> OperationError {
-    match error {
-        DeployError::Component(error) => OperationError::ComponentRefused(check::problems(error)),
-        DeployError::Grants { flow, missing } => OperationError::ComponentRefused(
-            (missing.into_iter())
-                .map(|grant| check::missing_grant(&flow, grant))
-                .collect(),
-        ),
-        DeployError::UnknownFlow(flow) => OperationError::FlowUnknown(flow),
-        DeployError::Store(StoreDeployError::NothingBefore { flow, .. }) => {
-            OperationError::NothingToRollBack(flow)
-        }
-        DeployError::Store(StoreDeployError::Conflict { flow, .. }) => {
-            OperationError::DeploymentChanged(flow)
-        }
-        DeployError::Store(StoreDeployError::Store(error)) => OperationError::Store(error),
-        DeployError::Store(error @ StoreDeployError::FlowName(_)) => {
-            OperationError::Invalid(error.to_string())
-        }
-        other => OperationError::Internal(other.to_string()),
-    }
 }
 
 /// About the bytes that an entry takes as JSON.
@@ -331,73 +332,77 @@ impl Operations for LiveOperations {
     fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport> {
         Box::pin(async move {
             let began = Instant::now();
-            let deployed = self
-                .runtime
-                .deploy(&upload.flow, upload.wasm.to_vec(), &upload.note)
-                .await;
-            Ok(self.deployed(deployed.map_err(deploy_error)?, began))
+            let order = Order {
+                flow: upload.flow,
+                canary: upload.canary.map(|wish| CanaryOrder {
+                    percent: wish.percent,
+                    routes: wish.routes,
+                    callers: wish.callers,
+                }),
+                who: upload.by.who,
+                note: upload.by.note,
+            };
+            let deployed = self.runtime.deployer().deploy(order, upload.wasm.to_vec());
+            self.deployed(deployed.await, began)
         })
     }
 
-    fn rollback(&self, flow: String) -> Reply<'_, DeployReport> {
+    fn promote(&self, flow: String, percent: Option<u8>, by: By) -> Reply<'_, DeployReport> {
         Box::pin(async move {
             let began = Instant::now();
-            if !self.runtime.settings().flows.contains_key(&flow) {
-                return Err(OperationError::FlowUnknown(flow));
-            }
-            let deployed = self.runtime.rollback(&flow, "").await;
-            Ok(self.deployed(deployed.map_err(deploy_error)?, began))
+            let deployer = self.runtime.deployer();
+            let deployed = deployer.promote(&flow, percent, by.who, &by.note).await;
+            self.deployed(deployed, began)
+        })
+    }
+
+    fn rollback(&self, flow: String, by: By) -> Reply<'_, DeployReport> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let deployer = self.runtime.deployer();
+            let deployed = deployer.rollback(&flow, by.who, &by.note).await;
+            self.deployed(deployed, began)
         })
     }
 
     fn flows(&self) -> Reply<'_, Vec<FlowStatus>> {
         let runtime = Arc::clone(&self.runtime);
         Box::pin(blocking(move || {
-            let flows = runtime.flows().map_err(deploy_error)?;
+            let (deployer, live) = (runtime.deployer(), runtime.live().list());
+            let flows = deployer.flows(&live).map_err(flows::refusal)?;
             flows
                 .into_iter()
                 .map(|flow| {
-                    let changed = runtime.history(&flow.flow, 1).map_err(deploy_error)?;
-                    Ok(FlowStatus {
-                        serving: flow
-                            .serving
-                            .into_iter()
-                            .map(|(digest, percent)| Serving { digest, percent })
-                            .collect(),
-                        revision: flow.revision,
-                        deployed_ms: changed.first().map(|change| change.at_ms),
-                        calls: (flow.calls.into_iter())
-                            .map(|(digest, calls)| VersionCalls {
-                                digest,
-                                calls: u32::try_from(calls).unwrap_or(u32::MAX),
-                            })
-                            .collect(),
-                        flow: flow.flow,
-                    })
+                    // One that is deployed and no longer configured has a history nobody may ask for.
+                    let changed = deployer.history(&flow.flow, 1).unwrap_or_default();
+                    Ok(flows::status(flow, changed.first()))
                 })
                 .collect()
+        }))
+    }
+
+    fn audit(&self, since_ms: u64, limit: usize) -> Reply<'_, Vec<admin::AuditEntry>> {
+        let runtime = Arc::clone(&self.runtime);
+        Box::pin(blocking(move || {
+            let entries = runtime.deployer().audit().list(since_ms, limit)?;
+            let shown = |(number, entry)| admin::AuditEntry::of(number, entry);
+            Ok(entries.into_iter().map(shown).collect())
         }))
     }
 
     fn history(&self, flow: String) -> Reply<'_, Vec<DeploymentChange>> {
         let runtime = Arc::clone(&self.runtime);
         Box::pin(blocking(move || {
-            if !runtime.settings().flows.contains_key(&flow) {
-                return Err(OperationError::FlowUnknown(flow));
-            }
-            let changes = runtime.history(&flow, 1000).map_err(deploy_error)?;
+            let changes = runtime.deployer().history(&flow, 1000);
+            let changes = changes.map_err(flows::refusal)?;
             Ok(changes.into_iter().map(DeploymentChange::from).collect())
         }))
     }
 
     fn check(&self, wasm: Bytes) -> Reply<'_, InspectionReport> {
         Box::pin(async move {
-            let inspection = self
-                .runtime
-                .inspect(wasm.to_vec())
-                .await
-                .map_err(deploy_error)?;
-            Ok(check::report(inspection))
+            let inspection = self.runtime.deployer().inspect(wasm.to_vec()).await;
+            Ok(check::report(inspection.map_err(flows::refusal)?))
         })
     }
 
@@ -406,7 +411,10 @@ impl Operations for LiveOperations {
         Box::pin(blocking(move || {
             let unknown = || OperationError::Invalid(format!("there is no component `{digest}`"));
             let parsed = digest.parse().map_err(|_| unknown())?;
-            let wasm = runtime.component(parsed).map_err(deploy_error)?;
+            let wasm = runtime
+                .deployer()
+                .component(parsed)
+                .map_err(flows::refusal)?;
             wasm.map(Bytes::from).ok_or_else(unknown)
         }))
     }
@@ -433,12 +441,17 @@ impl Operations for LiveOperations {
         }))
     }
 
-    fn hangup_call(&self, id: String) -> Reply<'_, ()> {
-        let done = match self.runtime.live().command(&id, Command::Hangup) {
-            true => Ok(()),
-            false => Err(OperationError::CallUnknown(id)),
-        };
-        Box::pin(std::future::ready(done))
+    fn hangup_call(&self, id: String, who: Who) -> Reply<'_, ()> {
+        Box::pin(async move {
+            let live = self.runtime.live();
+            let flow = live.get(&id).map(|call| call.flow).unwrap_or_default();
+            if !live.command(&id, Command::Hangup) {
+                return Err(OperationError::CallUnknown(id));
+            }
+            self.record(Act::Hangup, who, id, format!("flow {flow}"))
+                .await;
+            Ok(())
+        })
     }
 
     fn cdrs(&self, query: Query) -> Reply<'_, Vec<Cdr>> {
@@ -485,21 +498,32 @@ impl Operations for LiveOperations {
         Box::pin(std::future::ready(Ok(self.status_now())))
     }
 
-    fn set_admission(&self, admission: Admission) -> Reply<'_, Status> {
+    fn set_admission(&self, admission: Admission, who: Who) -> Reply<'_, Status> {
         *lock(&self.admission) = admission;
-        match admission {
-            Admission::Open => self.stack.open(),
-            Admission::Draining => self.stack.drain(),
-        }
-        Box::pin(std::future::ready(Ok(self.status_now())))
+        let act = match admission {
+            Admission::Open => {
+                self.stack.open();
+                Act::Open
+            }
+            Admission::Draining => {
+                self.stack.drain();
+                Act::Drain
+            }
+        };
+        Box::pin(async move {
+            self.record(act, who, String::new(), String::new()).await;
+            Ok(self.status_now())
+        })
     }
 
-    fn reload(&self) -> Reply<'_, ReloadReport> {
-        Box::pin(std::future::ready(self.reload_file().map_err(|error| {
-            OperationError::ReloadRefused(
-                error.to_string().lines().map(ToOwned::to_owned).collect(),
-            )
-        })))
+    fn reload(&self, who: Who) -> Reply<'_, ReloadReport> {
+        Box::pin(async move {
+            self.reload_for(who).await.map_err(|error| {
+                OperationError::ReloadRefused(
+                    error.to_string().lines().map(ToOwned::to_owned).collect(),
+                )
+            })
+        })
     }
 
     fn readiness(&self) -> Readiness {

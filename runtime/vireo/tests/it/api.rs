@@ -82,7 +82,7 @@ async fn every_described_path_is_there() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 21);
+    assert_eq!(seen, 24);
     server.stop().await;
 }
 
@@ -154,7 +154,7 @@ async fn components_are_deployed_and_refused() {
         assert_eq!(
             (
                 uploads[0].flow.as_str(),
-                uploads[0].note.as_str(),
+                uploads[0].by.note.as_str(),
                 &uploads[0].wasm[..]
             ),
             ("demo", "first try", WASM)
@@ -192,6 +192,121 @@ async fn components_are_deployed_and_refused() {
         server.ask(Method::POST, "/v1/check", WASM).await.json()["size"],
         8
     );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn canaries_are_asked_for_in_the_query() {
+    let server = Server::tcp().await;
+    let at = "/v1/flows/demo/deployments";
+    let wanted = "?percent=5&route=day%2C%20week&route=night&callers=testers&note=try";
+    let token = format!("Bearer {TOKEN}");
+    let headers = [
+        ("authorization", token.as_str()),
+        ("vireo-operator", "anna@ops"),
+    ];
+    let report = server
+        .ask_with(Method::POST, &format!("{at}{wanted}"), &headers, WASM)
+        .await
+        .json();
+    assert_eq!(report["canary"]["percent"], 5);
+    server
+        .ask(Method::POST, &format!("{at}?callers=testers"), WASM)
+        .await;
+    server.ask(Method::POST, at, WASM).await;
+    {
+        let uploads = server.fake.uploads.lock().unwrap();
+        let wish = |index: usize| {
+            let wish = uploads[index].canary.clone();
+            wish.map(|wish| (wish.percent, wish.routes, wish.callers))
+        };
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            wish(0),
+            Some((5, names(&["day, week", "night"]), names(&["testers"])))
+        );
+        assert_eq!(wish(1), Some((0, names(&[]), names(&["testers"]))));
+        assert_eq!(wish(2), None);
+        let who = |index: usize| {
+            (
+                uploads[index].by.who.name.as_str(),
+                uploads[index].by.who.claimed,
+            )
+        };
+        assert_eq!(who(0), ("anna@ops", true));
+        assert_eq!(who(1), ("admin", false), "nobody said who it is");
+    }
+    for (path, status, code) in [
+        (format!("{at}?percent=x"), 422, "VR0104"),
+        (format!("{at}?percent=256"), 422, "VR0104"),
+        (format!("{at}?percent=5&note=second"), 409, "VR0114"),
+        (
+            "/v1/flows/demo/promote?percent=20".to_owned(),
+            409,
+            "VR0115",
+        ),
+        (
+            "/v1/flows/demo/promote?percent=-1".to_owned(),
+            422,
+            "VR0104",
+        ),
+        ("/v1/flows/nope/promote".to_owned(), 404, "VR0110"),
+        ("/v1/flows/demo/rollback?why=x".to_owned(), 422, "VR0104"),
+    ] {
+        server
+            .ask(Method::POST, &path, WASM)
+            .await
+            .is_problem(status, code);
+    }
+    let shown = server.ask(Method::GET, "/v1/flows/demo", "").await.json();
+    assert_eq!(shown["canary"]["comparisons"][0]["evidence_needed"], 300.0);
+    assert_eq!(shown["canary"]["routes"], json!(["office"]));
+    server
+        .ask(Method::GET, "/v1/flows/nope", "")
+        .await
+        .is_problem(404, "VR0110");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_done_is_listed_with_who_did_it() {
+    let server = Server::tcp().await;
+    let token = format!("Bearer {TOKEN}");
+    let headers = [
+        ("authorization", token.as_str()),
+        ("vireo-operator", "anna@ops"),
+    ];
+    server
+        .ask_with(Method::DELETE, "/v1/calls/live-1", &headers, "")
+        .await;
+    server
+        .ask(Method::PUT, "/v1/admission", "{\"admission\":\"draining\"}")
+        .await;
+    let entries = server.ask(Method::GET, "/v1/audit", "").await.json();
+    assert_eq!(
+        (&entries[0]["act"], &entries[0]["who"]["name"]),
+        (&json!("drain"), &json!("admin"))
+    );
+    assert_eq!(
+        (&entries[1]["subject"], &entries[1]["who"]),
+        (
+            &json!("live-1"),
+            &json!({ "name": "anna@ops", "claimed": true })
+        )
+    );
+    let one = server
+        .ask(Method::GET, "/v1/audit?limit=1&since=2023-11-14", "")
+        .await
+        .json();
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    let none = server.ask(Method::GET, "/v1/audit?since=1h", "").await;
+    assert_eq!(none.json(), json!([]));
+    for query in ["limit=0", "limit=10001", "since=x", "until=now"] {
+        server
+            .ask(Method::GET, &format!("/v1/audit?{query}"), "")
+            .await
+            .is_problem(422, "VR0104");
+    }
     server.stop().await;
 }
 

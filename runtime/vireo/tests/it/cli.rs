@@ -56,7 +56,21 @@ async fn tables_and_timelines_for_people() {
     let version = "a".repeat(12);
     for (line, expected) in [
         ("flow list", format!("FLOW  SERVES        REVISION  CALLS  SINCE\ndemo  {version}         1      3  2023-11-14 22:13:20\n")),
-        ("flow history demo", "REVISION  WHEN                 WHAT    SERVES        NOTE\n       1  2023-11-14 22:13:20  deploy  not deployed  first\n".to_owned()),
+        ("flow history demo", "REVISION  WHEN                 WHO        WHAT    SERVES        NOTE\n       1  2023-11-14 22:13:20  anna@ops?  deploy  not deployed  first\n".to_owned()),
+        (
+            "flow status demo",
+            format!("\
+demo, revision 1, since 2023-11-14 22:13:20
+         VERSION       SHARE  NOW  ENDED      FAILED   APOLOGIES  EARLY HANG-UPS
+version  {version}  100 %    3     90           0           0               0
+canary   {0}    5 %    0     10  2 (20.0 %)  2 (20.0 %)               0
+the canary gets all calls of the routes office
+that it fails more often, by more than 0.5 points: evidence 2 of 300
+at these rates it is withdrawn after about 17 more calls of it
+it has hurt 3 of its 12 calls
+", "d".repeat(12)),
+        ),
+        ("audit", "nothing was done\n".to_owned()),
         (
             "calls",
             format!("CALL    SINCE                STATE    TRUNK  CALLER  CALLED  FLOW  VERSION       DOING\nlive-1  2023-11-14 22:13:20  ringing  local  1000    96122   demo  {version}  gather\n"),
@@ -111,6 +125,8 @@ async fn json_for_programs() {
     for line in [
         "flow list",
         "flow history demo",
+        "flow status demo",
+        "audit",
         "calls",
         "calls show live-1",
         "cdr list",
@@ -155,7 +171,33 @@ async fn flows_are_deployed() {
         run.out,
         "demo: version bbbbbbbbbbbb serves new calls in place of aaaaaaaaaaaa, revision 2, after 12 ms\n3 calls go on with the version they began with\n"
     );
-    assert_eq!(server.fake.uploads.lock().unwrap()[0].note, "why");
+    assert_eq!(server.fake.uploads.lock().unwrap()[0].by.note, "why");
+    let run = ask(
+        &server,
+        &format!(
+            "flow deploy demo {} --percent 5 --route office",
+            good.display()
+        ),
+    )
+    .await;
+    assert!(
+        run.out
+            .starts_with("demo: canary dddddddddddd serves 5 % of the callers already"),
+        "{}",
+        run.out
+    );
+    {
+        let uploads = server.fake.uploads.lock().unwrap();
+        let who = &uploads[0].by.who;
+        assert!(who.claimed && who.name.contains('@'), "{who:?}");
+        let wish = uploads[1].canary.as_ref().unwrap();
+        assert_eq!(
+            (wish.percent, wish.routes.as_slice()),
+            (5, &["office".to_owned()][..])
+        );
+    }
+    let run = ask(&server, "flow promote demo --percent 20").await;
+    assert!(run.code == 1 && run.err.contains("VR0115"), "{}", run.err);
     let run = ask(&server, &format!("flow deploy demo {}", bad.display())).await;
     assert_eq!(
         (run.code, run.err.as_str()),

@@ -13,12 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vireo::admin::{
-    AdminServer, Admission, ComponentProblem, Counter, DeployReport, DeploymentChange, FlowStatus,
-    InspectionReport, Journals, LiveCall, Metric, OperationError, Operations, Readiness,
-    ReloadReport, Reply, RouteExplanation, RouteQuestion, RouteStep, Serving, Status, Token,
-    Upload, VersionCalls,
+    AdminServer, Admission, AuditEntry, By, Canary, CanaryStatus, ComponentProblem, Counter,
+    DeployReport, DeploymentChange, FlowStatus, InspectionReport, Journals, LiveCall, Metric,
+    OperationError, Operations, RateComparison, Readiness, ReloadReport, Reply, RouteExplanation,
+    RouteQuestion, RouteStep, Serving, Status, Token, Upload, VersionCalls, VersionCounts,
 };
 use vireo::config::AdminListen;
+use vireo_store::audit::Who;
 use vireo_store::cdr::{Cdr, OpenCall, Outcome, Query};
 use vireo_store::deployments::{Action, Change};
 use vireo_store::journal::{Entry, Json};
@@ -31,6 +32,7 @@ pub struct Fake {
     pub uploads: Mutex<Vec<Upload>>,
     pub queries: Mutex<Vec<Query>>,
     pub questions: Mutex<Vec<RouteQuestion>>,
+    acts: Mutex<Vec<AuditEntry>>,
 }
 
 impl Fake {
@@ -40,7 +42,21 @@ impl Fake {
             uploads: Mutex::default(),
             queries: Mutex::default(),
             questions: Mutex::default(),
+            acts: Mutex::default(),
         })
+    }
+
+    fn acted(&self, act: &str, subject: &str, who: Who) {
+        let mut acts = self.acts.lock().unwrap();
+        let number = acts.len() as u64;
+        acts.push(AuditEntry {
+            number,
+            at_ms: 1_700_000_000_000 + number,
+            who: who.into(),
+            act: act.to_owned(),
+            subject: subject.to_owned(),
+            detail: "as asked".to_owned(),
+        });
     }
 
     fn now_status(&self) -> Status {
@@ -70,6 +86,42 @@ fn known(flow: &str) -> Result<(), OperationError> {
         Ok(())
     } else {
         Err(OperationError::FlowUnknown(flow.to_owned()))
+    }
+}
+
+fn counts(calls: u64, failed: u64) -> VersionCounts {
+    VersionCounts {
+        calls,
+        failed,
+        apologies: failed,
+        early_hangups: 0,
+        hurt: failed,
+    }
+}
+
+fn on_trial() -> CanaryStatus {
+    CanaryStatus {
+        canary: Canary {
+            digest: "dd".repeat(32),
+            percent: 5,
+            routes: vec!["office".to_owned()],
+            callers: Vec::new(),
+        },
+        counts: counts(10, 2),
+        total: counts(12, 3),
+        comparisons: vec![RateComparison {
+            rate: "failed".to_owned(),
+            canary_bad: 2,
+            canary_calls: 10,
+            version_bad: 0,
+            version_calls: 90,
+            margin_points: 0.5,
+            evidence: 1.9,
+            evidence_needed: 300.0,
+        }],
+        automatic_rollback: true,
+        min_calls: 5,
+        calls_to_rollback: Some(17),
     }
 }
 
@@ -117,8 +169,15 @@ impl Operations for Fake {
         if let Err(error) = known(&upload.flow) {
             return reply(Err(error));
         }
-        if upload.note == "conflict" {
+        if upload.by.note == "conflict" {
             return reply(Err(OperationError::DeploymentChanged(upload.flow)));
+        }
+        if upload.by.note == "second" {
+            return reply(Err(OperationError::CanaryStands {
+                flow: upload.flow,
+                digest: "dd".repeat(6),
+                percent: 5,
+            }));
         }
         if !upload.wasm.starts_with(b"\0asm") {
             let problem = ComponentProblem {
@@ -131,6 +190,10 @@ impl Operations for Fake {
             flow: upload.flow.clone(),
             digest: "bb".repeat(32),
             previous: Some("aa".repeat(32)),
+            canary: upload.canary.as_ref().map(|wish| Serving {
+                digest: "dd".repeat(32),
+                percent: wish.percent,
+            }),
             revision: 2,
             unchanged: self
                 .uploads
@@ -145,7 +208,11 @@ impl Operations for Fake {
         reply(Ok(report))
     }
 
-    fn rollback(&self, flow: String) -> Reply<'_, DeployReport> {
+    fn promote(&self, flow: String, _: Option<u8>, _: By) -> Reply<'_, DeployReport> {
+        reply(known(&flow).and(Err(OperationError::NoCanary(flow))))
+    }
+
+    fn rollback(&self, flow: String, _: By) -> Reply<'_, DeployReport> {
         reply(known(&flow).and(Err(OperationError::NothingToRollBack(flow))))
     }
 
@@ -162,6 +229,9 @@ impl Operations for Fake {
                 digest: "aa".repeat(32),
                 calls: 3,
             }],
+            counts: counts(90, 0),
+            canary: Some(on_trial()),
+            last_canary: None,
         }]))
     }
 
@@ -170,11 +240,21 @@ impl Operations for Fake {
             revision: 1,
             at_ms: 1_700_000_000_000,
             action: Action::Deploy,
+            who: Some(Who::claimed("anna@ops")),
             serving: Vec::new(),
+            canary: None,
             note: "first".to_owned(),
             restores: None,
         };
         reply(known(&flow).map(|()| vec![change.into()]))
+    }
+
+    fn audit(&self, since_ms: u64, limit: usize) -> Reply<'_, Vec<AuditEntry>> {
+        let mut acts = self.acts.lock().unwrap().clone();
+        acts.reverse();
+        acts.retain(|entry| entry.at_ms >= since_ms);
+        acts.truncate(limit);
+        reply(Ok(acts))
     }
 
     fn check(&self, wasm: hyper::body::Bytes) -> Reply<'_, InspectionReport> {
@@ -207,8 +287,9 @@ impl Operations for Fake {
         })
     }
 
-    fn hangup_call(&self, id: String) -> Reply<'_, ()> {
+    fn hangup_call(&self, id: String, who: Who) -> Reply<'_, ()> {
         reply(if id == "live-1" {
+            self.acted("hangup", &id, who);
             Ok(())
         } else {
             Err(OperationError::CallUnknown(id))
@@ -271,12 +352,13 @@ impl Operations for Fake {
         reply(Ok(self.now_status()))
     }
 
-    fn set_admission(&self, admission: Admission) -> Reply<'_, Status> {
+    fn set_admission(&self, admission: Admission, who: Who) -> Reply<'_, Status> {
+        self.acted("drain", "", who);
         *self.admission.lock().unwrap() = admission;
         reply(Ok(self.now_status()))
     }
 
-    fn reload(&self) -> Reply<'_, ReloadReport> {
+    fn reload(&self, _: Who) -> Reply<'_, ReloadReport> {
         reply(Err(OperationError::ReloadRefused(vec![
             "vireo.toml:3:1: VR0003 unknown key".to_owned(),
         ])))

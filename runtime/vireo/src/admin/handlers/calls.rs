@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use vireo_store::cdr::{Outcome, Query};
 
+use super::audit::Asker;
 use super::{Answer, Name, Params};
 use crate::admin::Api;
 use crate::admin::model::{
@@ -144,8 +145,12 @@ pub async fn show(State(api): State<Api>, Name(id): Name) -> Answer<LiveCallDeta
         (status = 404, description = "VR0120: no such call in progress.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn hang_up(State(api): State<Api>, Name(id): Name) -> Result<StatusCode, Problem> {
-    api.operations.hangup_call(id).await?;
+pub async fn hang_up(
+    State(api): State<Api>,
+    Name(id): Name,
+    Asker(who): Asker,
+) -> Result<StatusCode, Problem> {
+    api.operations.hangup_call(id, who).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,9 +10,10 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::audit::Asker;
 use super::{Answer, Name, Params};
 use crate::admin::model::{DeployReport, DeploymentChange, FlowStatus, InspectionReport};
-use crate::admin::operations::Upload;
+use crate::admin::operations::{By, CanaryWish, OperationError, Upload};
 use crate::admin::problem::Problem;
 use crate::admin::{Api, LARGEST_UPLOAD};
 use crate::explain::Code;
@@ -20,11 +21,81 @@ use crate::explain::Code;
 /// How long the body of an upload may take.
 const UPLOAD_TIME: Duration = Duration::from_secs(120);
 
-/// Parameters of a deploy.
+/// Parameters of a deploy. With a percentage, a route or a caller list, the component becomes a canary
+/// beside the version that serves; otherwise it takes all calls.
+#[derive(Debug, Default, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DeployParams {
+    /// The canary's share of the calls that no route or list decides; absent: none of them.
+    #[param(minimum = 1, maximum = 99)]
+    percent: Option<u8>,
+    /// A route whose calls all go to the canary; may be given several times.
+    route: Vec<String>,
+    /// A caller list (`[caller-lists]`) whose callers all go to the canary; may be given several times.
+    callers: Vec<String>,
+    /// Why, for the history; at most 1024 bytes.
+    #[param(required = false)]
+    note: String,
+}
+
+impl DeployParams {
+    /// Reads the parameters, of which two may come several times.
+    fn read(given: Vec<(String, String)>) -> Result<Self, Problem> {
+        let mut params = DeployParams::default();
+        for (name, value) in given {
+            match name.as_str() {
+                "percent" => params.percent = Some(percent(&value)?),
+                "route" => params.route.push(value),
+                "callers" => params.callers.push(value),
+                "note" => params.note = value,
+                _ => {
+                    return Err(Problem::new(
+                        Code::RequestInvalid,
+                        format!("there is no parameter {name:?}"),
+                    ));
+                }
+            }
+        }
+        Ok(params)
+    }
+
+    fn canary(self) -> Option<CanaryWish> {
+        let wanted = self.percent.is_some() || !self.route.is_empty() || !self.callers.is_empty();
+        wanted.then(|| CanaryWish {
+            percent: self.percent.unwrap_or(0),
+            routes: self.route,
+            callers: self.callers,
+        })
+    }
+}
+
+fn percent(text: &str) -> Result<u8, Problem> {
+    text.parse().map_err(|_| {
+        Problem::new(
+            Code::RequestInvalid,
+            format!("percent is {text:?}; it must be a whole number up to 100"),
+        )
+    })
+}
+
+/// Parameters of a promotion.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct DeployParams {
+pub struct PromoteParams {
+    /// The canary's share from now on; absent or 100: it becomes the version for all calls.
+    #[param(minimum = 1, maximum = 100)]
+    percent: Option<u8>,
+    /// Why, for the history; at most 1024 bytes.
+    #[serde(default)]
+    note: String,
+}
+
+/// Parameters of a rollback.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RollbackParams {
     /// Why, for the history; at most 1024 bytes.
     #[serde(default)]
     note: String,
@@ -39,8 +110,23 @@ pub async fn list(State(api): State<Api>) -> Answer<Vec<FlowStatus>> {
     Ok(Json(api.operations.flows().await?))
 }
 
-/// Deploys a component: new calls of the flow start on it, calls in progress keep their version.
-/// Deploying what serves already changes nothing and is no error.
+/// Shows a flow, what it serves, and how its canary fares.
+#[utoipa::path(
+    get, path = "/v1/flows/{flow}", operation_id = "show_flow", tag = "flows",
+    params(("flow" = String, Path, description = "Name of the flow.")),
+    responses(
+        (status = 200, description = "The flow.", body = FlowStatus),
+        (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn show(State(api): State<Api>, Name(flow): Name) -> Answer<FlowStatus> {
+    let flows = api.operations.flows().await?;
+    let found = flows.into_iter().find(|status| status.flow == flow);
+    Ok(Json(found.ok_or(OperationError::FlowUnknown(flow))?))
+}
+
+/// Deploys a component: new calls of the flow start on it, or some of them as a canary; calls in
+/// progress keep their version. Deploying what serves already changes nothing and is no error.
 #[utoipa::path(
     post, path = "/v1/flows/{flow}/deployments", operation_id = "deploy", tag = "flows",
     params(("flow" = String, Path, description = "Name of the flow."), DeployParams),
@@ -48,39 +134,80 @@ pub async fn list(State(api): State<Api>) -> Answer<Vec<FlowStatus>> {
     responses(
         (status = 200, description = "It serves.", body = DeployReport),
         (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "VR0113: somebody else changed the deployment at the same time.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "VR0113: somebody else changed the deployment at the same time. VR0114: there is a canary already. VR0116: a canary needs a version beside it.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "VR0103: it has more than 64 MiB.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "VR0111: the component was refused; what served still serves.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "VR0111: the component was refused; what served still serves. VR0104: a parameter is not understood.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn deploy(
     State(api): State<Api>,
     Name(flow): Name,
-    Params(params): Params<DeployParams>,
+    Params(params): Params<Vec<(String, String)>>,
+    Asker(who): Asker,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<DeployReport> {
+    let params = DeployParams::read(params)?;
     let (wasm, _permit) = upload(&api, &headers, body).await?;
     let upload = Upload {
         flow,
         wasm,
-        note: params.note,
+        by: By {
+            who,
+            note: params.note.clone(),
+        },
+        canary: params.canary(),
     };
     Ok(Json(api.operations.deploy(upload).await?))
 }
 
-/// Puts the version back into service that served before the present one.
+/// Raises a canary's share, or makes it the version for all calls.
+#[utoipa::path(
+    post, path = "/v1/flows/{flow}/promote", operation_id = "promote", tag = "flows",
+    params(("flow" = String, Path, description = "Name of the flow."), PromoteParams),
+    responses(
+        (status = 200, description = "It is done.", body = DeployReport),
+        (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "VR0115: there is no canary.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "VR0104: the share is less than it has, or more than 100.", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn promote(
+    State(api): State<Api>,
+    Name(flow): Name,
+    Params(params): Params<PromoteParams>,
+    Asker(who): Asker,
+) -> Answer<DeployReport> {
+    let by = By {
+        who,
+        note: params.note,
+    };
+    Ok(Json(
+        api.operations.promote(flow, params.percent, by).await?,
+    ))
+}
+
+/// Takes the canary away, or puts the version back into service that served before the present one.
 #[utoipa::path(
     post, path = "/v1/flows/{flow}/rollback", operation_id = "rollback", tag = "flows",
-    params(("flow" = String, Path, description = "Name of the flow.")),
+    params(("flow" = String, Path, description = "Name of the flow."), RollbackParams),
     responses(
         (status = 200, description = "The earlier version serves.", body = DeployReport),
         (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "VR0112: there is no earlier version.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn rollback(State(api): State<Api>, Name(flow): Name) -> Answer<DeployReport> {
-    Ok(Json(api.operations.rollback(flow).await?))
+pub async fn rollback(
+    State(api): State<Api>,
+    Name(flow): Name,
+    Params(params): Params<RollbackParams>,
+    Asker(who): Asker,
+) -> Answer<DeployReport> {
+    let by = By {
+        who,
+        note: params.note,
+    };
+    Ok(Json(api.operations.rollback(flow, by).await?))
 }
 
 /// Lists the changes of a flow's deployment, the newest first.

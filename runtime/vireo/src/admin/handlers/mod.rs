@@ -1,5 +1,6 @@
 //! The paths of the admin API, one module for each thing that they are about.
 
+pub(super) mod audit;
 pub(super) mod calls;
 pub(super) mod flows;
 pub(super) mod open;

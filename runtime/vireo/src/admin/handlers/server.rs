@@ -6,6 +6,7 @@ use axum::body::to_bytes;
 use axum::extract::State;
 
 use super::Answer;
+use super::audit::Asker;
 use crate::admin::Api;
 use crate::admin::model::{AdmissionChange, ReloadReport, Status};
 use crate::admin::problem::Problem;
@@ -33,7 +34,11 @@ pub async fn status(State(api): State<Api>) -> Answer<Status> {
         (status = 422, description = "VR0104: the body is not understood.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn set_admission(State(api): State<Api>, body: Body) -> Answer<Status> {
+pub async fn set_admission(
+    State(api): State<Api>,
+    Asker(who): Asker,
+    body: Body,
+) -> Answer<Status> {
     let refused = |why: String| {
         Problem::new(
             Code::RequestInvalid,
@@ -45,7 +50,8 @@ pub async fn set_admission(State(api): State<Api>, body: Body) -> Answer<Status>
         .map_err(|error| refused(error.to_string()))?;
     let change: AdmissionChange =
         serde_json::from_slice(&body).map_err(|error| refused(error.to_string()))?;
-    Ok(Json(api.operations.set_admission(change.admission).await?))
+    let status = api.operations.set_admission(change.admission, who).await?;
+    Ok(Json(status))
 }
 
 /// Reads the configuration file again. Calls in progress keep what they began with.
@@ -56,6 +62,6 @@ pub async fn set_admission(State(api): State<Api>, body: Body) -> Answer<Status>
         (status = 422, description = "VR0130: the file was refused; nothing was changed.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn reload(State(api): State<Api>) -> Answer<ReloadReport> {
-    Ok(Json(api.operations.reload().await?))
+pub async fn reload(State(api): State<Api>, Asker(who): Asker) -> Answer<ReloadReport> {
+    Ok(Json(api.operations.reload(who).await?))
 }
