@@ -5,6 +5,7 @@
 
 mod alike;
 mod calls;
+mod canary;
 mod digits;
 mod flows;
 mod guide;

@@ -80,6 +80,8 @@ pub struct Call {
     server: SocketAddr,
     /// What is called.
     pub user: String,
+    /// The calling number.
+    pub caller: String,
     /// Its Call-ID.
     pub call_id: String,
     /// Our tag.
@@ -123,6 +125,7 @@ impl Call {
             target: format!("sip:{user}@{server}"),
             to: format!("<sip:{user}@{server}>"),
             user: user.to_owned(),
+            caller: "100".to_owned(),
             call_id: format!("{unique}@test"),
             tag: format!("t{unique}"),
             branch: format!("z9hG4bK-{unique}-1"),
@@ -153,9 +156,10 @@ impl Call {
         };
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {local};branch={branch};rport\r\nMax-Forwards: 70\r\n\
-             From: \"Test\" <sip:100@{local}>;tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {verb}\r\n\
+             From: \"Test\" <sip:{caller}@{local}>;tag={tag}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {cseq} {verb}\r\n\
              Contact: <sip:100@{local}>\r\n{more}{content}Content-Length: {length}\r\n\r\n{body}",
             target = self.target,
+            caller = self.caller,
             tag = self.tag,
             to = self.to,
             call_id = self.call_id,
