@@ -107,6 +107,43 @@ export const tone = (frequency, ms, { and, level = -12 } = {}) => ({
 /** 1000 Hz for 200 ms. @returns {Part} */
 export const beep = () => tone(1000, 200);
 
+/** @param {string} tag @param {any} val @returns {Part} */
+const said = (tag, val) => ({ tag: "say", val: { tag, val } });
+
+/** @typedef {"masculine" | "feminine" | "neuter"} Gender Of the noun that a number goes with. */
+
+/** Values that are said in words, by the grammar of the prompt's language. */
+export const say = {
+  /**
+   * "twenty one": a whole number, or a decimal as text.
+   * @param {number | bigint | string} value
+   * @param {{ gender?: Gender }} [options]
+   */
+  number: (value, { gender } = {}) => said("number", { value: String(value), gender }),
+  /** "third": 1 to 999. @param {number} value @param {{ gender?: Gender }} [options] */
+  ordinal: (value, { gender } = {}) => said("ordinal", { value, gender }),
+  /** One digit after the other. @param {string} digits */
+  digits: (digits) => said("digits", digits),
+  /**
+   * @param {{ year: number, month: number, day: number }} date months and days from 1
+   * @param {{ style?: "full" | "day-month" | "weekday-day-month" | "weekday-full" }} [options]
+   */
+  date: ({ year, month, day }, { style = "full" } = {}) => said("date", { year, month, day, style }),
+  /**
+   * @param {{ hour: number, minute: number }} time 0:00 to 24:00
+   * @param {{ hours?: "usual" | "twenty-four" }} [options]
+   */
+  time: ({ hour, minute }, { hours = "usual" } = {}) => said("time", { hour, minute, hours }),
+  /** As days, hours, minutes and seconds. @param {number} ms */
+  duration: (ms) => said("duration", Math.floor(ms / 1000)),
+  /** @param {number | string} amount "12.50" @param {string} code "EUR" */
+  currency: (amount, code) => said("currency", { value: String(amount), currency: code }),
+  /** With pauses between its groups. @param {string} number */
+  telephone: (number) => said("telephone", number),
+  /** Letters, digits and `. @ - _ / + * #`, one by one. @param {string} text */
+  characters: (text) => said("characters", text),
+};
+
 /** @param {Prompt} [prompt] */
 function parts(prompt = []) {
   const list = Array.isArray(prompt) ? prompt : [prompt];

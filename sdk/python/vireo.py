@@ -27,7 +27,7 @@ from wit_world.imports import log as _log
 from wit_world.imports import media as _media
 from wit_world.imports import types as _types
 from wit_world.imports.call import Info, Refusal
-from wit_world.imports.media import BargeIn, Message, RecordEnd, TypeAhead
+from wit_world.imports.media import BargeIn, DateStyle, Gender, Hours, Message, RecordEnd, TypeAhead
 
 
 
@@ -134,7 +134,9 @@ def flow(main: Callable[[Call], None]):
     return main
 
 
-Part = Union[str, _media.Part_File, _media.Part_Recording, _media.Part_Silence, _media.Part_Tone]
+Part = Union[
+    str, _media.Part_File, _media.Part_Recording, _media.Part_Silence, _media.Part_Tone, _media.Part_Say
+]
 """A piece of a prompt; a str is the name of a file."""
 
 Prompt = Union[Part, Sequence[Part]]
@@ -159,6 +161,55 @@ def tone(frequency: int, ms: int, second: Optional[int] = None, level: int = -12
 def beep() -> Part:
     """1000 Hz for 200 ms."""
     return tone(1000, 200)
+
+
+class say:
+    """Values that are said in words, by the grammar of the prompt's language."""
+
+    @staticmethod
+    def number(value: Union[int, str], gender: Optional[Gender] = None) -> Part:
+        """"twenty one": a whole number, or a decimal as text; the gender of the noun it goes with."""
+        return _media.Part_Say(_media.SayAs_Number(_media.Number(str(value), gender)))
+
+    @staticmethod
+    def ordinal(value: int, gender: Optional[Gender] = None) -> Part:
+        """"third": 1 to 999."""
+        return _media.Part_Say(_media.SayAs_Ordinal(_media.Ordinal(value, gender)))
+
+    @staticmethod
+    def digits(digits: str) -> Part:
+        """One digit after the other."""
+        return _media.Part_Say(_media.SayAs_Digits(digits))
+
+    @staticmethod
+    def date(year: int, month: int, day: int, style: DateStyle = DateStyle.FULL) -> Part:
+        """A day; `style` tells which parts of it are said."""
+        return _media.Part_Say(_media.SayAs_Date(_media.Date(year, month, day, style)))
+
+    @staticmethod
+    def time(hour: int, minute: int, hours: Hours = Hours.USUAL) -> Part:
+        """A time of day, 0:00 to 24:00."""
+        return _media.Part_Say(_media.SayAs_Time(_media.Time(hour, minute, hours)))
+
+    @staticmethod
+    def duration(ms: int) -> Part:
+        """As days, hours, minutes and seconds."""
+        return _media.Part_Say(_media.SayAs_Duration(ms // 1000))
+
+    @staticmethod
+    def currency(amount: Union[int, str], code: str) -> Part:
+        """An amount of money: "12.50", "EUR"."""
+        return _media.Part_Say(_media.SayAs_Currency(_media.Amount(str(amount), code)))
+
+    @staticmethod
+    def telephone(number: str) -> Part:
+        """A telephone number, with pauses between its groups."""
+        return _media.Part_Say(_media.SayAs_Telephone(number))
+
+    @staticmethod
+    def characters(text: str) -> Part:
+        """Letters, digits and `. @ - _ / + * #`, one by one."""
+        return _media.Part_Say(_media.SayAs_Characters(text))
 
 
 def _parts(prompt: Prompt) -> list:

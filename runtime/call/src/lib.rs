@@ -32,6 +32,7 @@ mod party;
 mod prompts;
 pub mod route;
 mod runtime;
+mod say;
 mod services;
 pub mod settings;
 mod shared;

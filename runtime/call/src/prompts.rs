@@ -7,8 +7,11 @@ use std::sync::Arc;
 use vireo_audio::prompt::{Library, Prompt, PromptError};
 use vireo_audio::{Codec, tone, wav};
 use vireo_host::Request;
-use vireo_host::contract::{Error, Part, Tone};
+use vireo_host::contract::{Error, Part, SayAs, Tone};
 use vireo_rtp::Segment;
+use vireo_speech::say::{PAUSE_MS, Piece, Word};
+
+use crate::say;
 
 /// The call's own recordings that a flow has played, by id.
 pub type Played = HashMap<String, Arc<Prompt>>;
@@ -37,8 +40,8 @@ pub fn parts<'a>(request: &'a Request, language: &'a str) -> (Vec<&'a [Part]>, &
 /// What has to be read from the disk before the parts can be heard.
 #[derive(Debug, Default)]
 pub(crate) struct Missing {
-    language: String,
-    files: Vec<String>,
+    /// Each with its language.
+    files: Vec<(String, String)>,
     recordings: Vec<(String, PathBuf)>,
 }
 
@@ -51,14 +54,21 @@ impl Missing {
         language: &str,
         path: impl Fn(&str) -> Option<PathBuf>,
     ) -> Option<Self> {
-        let mut missing = Self {
-            language: language.to_owned(),
-            ..Self::default()
+        let mut missing = Self::default();
+        let mut file = |language: &str, name: String| {
+            if library.find_cached(language, &name).is_none() {
+                missing.files.push((language.to_owned(), name));
+            }
         };
         for part in lists.iter().copied().flatten() {
             match part {
-                Part::File(name) if library.find_cached(language, name).is_none() => {
-                    missing.files.push(name.clone())
+                Part::File(name) => file(language, name.clone()),
+                Part::Say(value) => {
+                    let said = say::said(value, language, library.default_language());
+                    if let Ok((language, said)) = said {
+                        let words = said.pieces.iter().filter_map(Piece::word);
+                        words.for_each(|word| file(language, word_file(word)));
+                    }
                 }
                 Part::Recording(id) if !played.contains_key(id) => {
                     missing
@@ -73,8 +83,8 @@ impl Missing {
 
     /// Reads it all; blocks. What cannot be read is found out again, and told, by [`resolve`].
     pub fn load(self, library: &Library, codec: Codec) -> Result<Played, Error> {
-        for name in &self.files {
-            if let Ok(prompt) = library.find(&self.language, name) {
+        for (language, name) in &self.files {
+            if let Ok(prompt) = library.find(language, name) {
                 let _ = prompt.encoded(codec);
             }
         }
@@ -94,6 +104,14 @@ impl Missing {
 /// Tones are computed for each prompt, at 16 KB a second.
 const MOST_TONES_MS: u64 = 60_000;
 
+/// Words of the values of one prompt: some twenty minutes.
+const MOST_WORDS: usize = 2_000;
+
+/// The prompts directory's name of a recorded word.
+fn word_file(word: Word) -> String {
+    format!("say/{}", word.name)
+}
+
 /// Finds the sound of prompts.
 pub trait Resolve {
     /// The sound of an audio file, or of a recording that this call made.
@@ -101,6 +119,12 @@ pub trait Resolve {
     /// # Errors
     /// It cannot be played: `not-found`, `invalid` or `failed`.
     fn sound(&self, part: Named<'_>) -> Result<Arc<Prompt>, Error>;
+
+    /// The sound of a value.
+    ///
+    /// # Errors
+    /// It cannot be said: `not-found`, `invalid` or `failed`.
+    fn say(&self, value: &SayAs) -> Result<Vec<Segment>, Error>;
 
     /// Looks every part up.
     ///
@@ -116,13 +140,28 @@ pub trait Resolve {
                 "the tones of a prompt are longer than {MOST_TONES_MS} ms together"
             )));
         }
-        let segments = parts.iter().map(|part| match part {
-            Part::File(name) => self.sound(Named::File(name)).map(Segment::Prompt),
-            Part::Recording(id) => self.sound(Named::Recording(id)).map(Segment::Prompt),
-            Part::Silence(ms) => Ok(Segment::Silence { ms: *ms }),
-            Part::Tone(tone) => Ok(Segment::Samples(render(tone))),
-        });
-        segments.collect()
+        let mut words = 0;
+        let mut segments = Vec::with_capacity(parts.len());
+        for part in parts {
+            segments.push(match part {
+                Part::File(name) => Segment::Prompt(self.sound(Named::File(name))?),
+                Part::Recording(id) => Segment::Prompt(self.sound(Named::Recording(id))?),
+                Part::Silence(ms) => Segment::Silence { ms: *ms },
+                Part::Tone(tone) => Segment::Samples(render(tone)),
+                Part::Say(value) => {
+                    let said = self.say(value)?;
+                    words += said.len();
+                    if words > MOST_WORDS {
+                        return Err(Error::Invalid(format!(
+                            "the values of a prompt have more than {MOST_WORDS} words together"
+                        )));
+                    }
+                    segments.extend(said);
+                    continue;
+                }
+            });
+        }
+        Ok(segments)
     }
 }
 
@@ -165,6 +204,47 @@ impl Resolve for Lookup<'_> {
                     "recording {id:?}: this call made none of that name"
                 ))),
             },
+        }
+    }
+
+    /// From recorded words. What a synthesizer would say of the value is [`Said::text`].
+    ///
+    /// [`Said::text`]: vireo_speech::say::Said::text
+    fn say(&self, value: &SayAs) -> Result<Vec<Segment>, Error> {
+        let default = self.library.default_language();
+        let (language, said) = say::said(value, self.language, default)?;
+        let segments = said.pieces.into_iter().map(|piece| match piece {
+            Piece::Word(word) => self.word(language, word).map(Segment::Prompt),
+            Piece::Pause => Ok(Segment::Silence { ms: PAUSE_MS }),
+        });
+        segments.collect()
+    }
+}
+
+impl Lookup<'_> {
+    /// A recorded word, in the very language that is spoken: half a number in another one is none.
+    fn word(&self, language: &str, word: Word) -> Result<Arc<Prompt>, Error> {
+        let name = word_file(word);
+        let primary = |tag: &str| {
+            tag.split('-')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+        };
+        match self.library.find(language, &name) {
+            Ok(prompt) if primary(prompt.language()) == primary(language) => {
+                // Once per prompt and codec, and not in the media thread.
+                let _ = prompt.encoded(self.codec);
+                Ok(prompt)
+            }
+            Ok(_) | Err(PromptError::NotFound { .. }) => Err(Error::NotFound(format!(
+                "there is no recorded word {:?} of {language:?}: record {}/{name}.wav, or make the \
+                 words with `vireo prompts build --language {}`",
+                word.text,
+                primary(language),
+                primary(language),
+            ))),
+            Err(error) => Err(prompt_error(error)),
         }
     }
 }

@@ -3,5 +3,6 @@
 
 pub use crate::machine::{Action, Heard, Machine, Offer, Progress, RecordEnd, RecordSlot};
 pub use crate::prompts::{Lookup, Named, Played, Resolve, parts};
+pub use crate::say::{said, written};
 pub use crate::services::{local_time_at, operate};
 pub use crate::verbs::verb;

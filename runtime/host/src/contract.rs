@@ -15,8 +15,8 @@ pub use bindings::vireo::flow::call::{Event, Info, Refusal};
 pub use bindings::vireo::flow::clock::LocalTime;
 pub use bindings::vireo::flow::log::Level;
 pub use bindings::vireo::flow::media::{
-    BargeIn, GatherOptions, GatherResult, Message, Part, PlayEnd, PlayOptions, RecordEnd,
-    RecordOptions, Tone, TypeAhead,
+    Amount, BargeIn, Date, DateStyle, GatherOptions, GatherResult, Gender, Hours, Message, Number,
+    Ordinal, Part, PlayEnd, PlayOptions, RecordEnd, RecordOptions, SayAs, Time, Tone, TypeAhead,
 };
 pub use bindings::vireo::flow::types::Error;
 

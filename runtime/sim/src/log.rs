@@ -92,6 +92,8 @@ pub enum HeardKind {
     File,
     /// A recording of this call.
     Recording,
+    /// A value: "number 21".
+    Said,
     /// Silence.
     Silence,
     /// A tone.
@@ -102,6 +104,9 @@ impl Heard {
     /// Must a script name it?
     #[must_use]
     pub fn counts(&self) -> bool {
-        matches!(self.kind, HeardKind::File | HeardKind::Recording)
+        matches!(
+            self.kind,
+            HeardKind::File | HeardKind::Recording | HeardKind::Said
+        )
     }
 }

@@ -7,14 +7,20 @@ use std::time::Duration;
 
 use vireo_audio::Codec;
 use vireo_audio::prompt::{Library, Prompt};
-use vireo_call::simulation::{Lookup, Named, Played, RecordSlot, Resolve};
-use vireo_host::contract::Error;
+use vireo_call::simulation::{Lookup, Named, Played, RecordSlot, Resolve, said, written};
+use vireo_host::contract::{Error, SayAs};
 use vireo_rtp::{DigitOut, Segment};
 
 use crate::log::{Heard, HeardKind};
 
 /// What a recording of the call is called in scripts.
 const RECORDING: &str = "recording";
+
+/// Begins the name of a value that is said. No file is named so.
+const SAID: char = '/';
+
+/// The default language where no prompts directory names one.
+const ASSUMED_LANGUAGE: &str = "en";
 
 /// Octets of G.711 in a millisecond.
 const OCTETS_PER_MS: usize = 8;
@@ -52,14 +58,43 @@ impl Resolve for Finder<'_> {
                 ))),
             },
             (Named::File(name), Prompts::Assumed) => Ok(silence(name, ASSUMED_MS)),
-            (file, Prompts::Directory(library)) => Lookup {
-                library,
-                played: &Played::new(),
-                language: self.language,
-                codec: Codec::Pcmu,
+            (file, Prompts::Directory(library)) => {
+                let played = Played::new();
+                self.lookup(library, &played).sound(file)
             }
-            .sound(file),
         };
+        self.note(found)
+    }
+
+    /// One sound of the length of the words, so that it is heard as the value and not word by word.
+    fn say(&self, value: &SayAs) -> Result<Vec<Segment>, Error> {
+        let ms = match self.prompts {
+            Prompts::Directory(library) => {
+                let played = Played::new();
+                let segments = self.lookup(library, &played).say(value);
+                segments.map(|segments| length(&segments).as_millis())
+            }
+            Prompts::Assumed => {
+                said(value, self.language, ASSUMED_LANGUAGE).map(|_| u128::from(ASSUMED_MS))
+            }
+        };
+        let ms = u32::try_from(self.note(ms)?).unwrap_or(u32::MAX);
+        let name = format!("{SAID}{}", written(value));
+        Ok(vec![Segment::Prompt(silence(&name, ms))])
+    }
+}
+
+impl<'a> Finder<'a> {
+    fn lookup(&'a self, library: &'a Library, played: &'a Played) -> Lookup<'a> {
+        Lookup {
+            library,
+            played,
+            language: self.language,
+            codec: Codec::Pcmu,
+        }
+    }
+
+    fn note<T>(&self, found: Result<T, Error>) -> Result<T, Error> {
         if let Err(error) = &found {
             self.missing.borrow_mut().push(vireo_host::describe(error));
         }
@@ -86,7 +121,10 @@ pub(crate) fn length(prompt: &[Segment]) -> Duration {
 pub(crate) fn heard(prompt: &[Segment]) -> Vec<Heard> {
     let parts = prompt.iter().map(|segment| match segment {
         Segment::Prompt(prompt) if prompt.name() == RECORDING => (RECORDING, HeardKind::Recording),
-        Segment::Prompt(prompt) => (prompt.name(), HeardKind::File),
+        Segment::Prompt(prompt) => match prompt.name().strip_prefix(SAID) {
+            Some(value) => (value, HeardKind::Said),
+            None => (prompt.name(), HeardKind::File),
+        },
         Segment::Samples(_) => ("tone", HeardKind::Tone),
         Segment::Silence { .. } => ("silence", HeardKind::Silence),
     });

@@ -293,6 +293,63 @@ void vireo_flow_media_tone_free(vireo_flow_media_tone_t *ptr) {
   flow_option_u16_free(&ptr->second_frequency);
 }
 
+void vireo_flow_media_option_gender_free(vireo_flow_media_option_gender_t *ptr) {
+  if (ptr->is_some) {
+  }
+}
+
+void vireo_flow_media_number_free(vireo_flow_media_number_t *ptr) {
+  flow_string_free(&ptr->value);
+  vireo_flow_media_option_gender_free(&ptr->gender);
+}
+
+void vireo_flow_media_ordinal_free(vireo_flow_media_ordinal_t *ptr) {
+  vireo_flow_media_option_gender_free(&ptr->gender);
+}
+
+void vireo_flow_media_amount_free(vireo_flow_media_amount_t *ptr) {
+  flow_string_free(&ptr->value);
+  flow_string_free(&ptr->currency);
+}
+
+void vireo_flow_media_say_as_free(vireo_flow_media_say_as_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      vireo_flow_media_number_free(&ptr->val.number);
+      break;
+    }
+    case 1: {
+      vireo_flow_media_ordinal_free(&ptr->val.ordinal);
+      break;
+    }
+    case 2: {
+      flow_string_free(&ptr->val.digits);
+      break;
+    }
+    case 3: {
+      break;
+    }
+    case 4: {
+      break;
+    }
+    case 5: {
+      break;
+    }
+    case 6: {
+      vireo_flow_media_amount_free(&ptr->val.currency);
+      break;
+    }
+    case 7: {
+      flow_string_free(&ptr->val.telephone);
+      break;
+    }
+    case 8: {
+      flow_string_free(&ptr->val.characters);
+      break;
+    }
+  }
+}
+
 void vireo_flow_media_part_free(vireo_flow_media_part_t *ptr) {
   switch ((int32_t) ptr->tag) {
     case 0: {
@@ -308,6 +365,10 @@ void vireo_flow_media_part_free(vireo_flow_media_part_t *ptr) {
     }
     case 3: {
       vireo_flow_media_tone_free(&ptr->val.tone);
+      break;
+    }
+    case 4: {
+      vireo_flow_media_say_as_free(&ptr->val.say);
       break;
     }
   }
@@ -887,20 +948,20 @@ bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_medi
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(4*sizeof(void*))];
   int32_t option;
-  uint8_t * option7;
-  size_t option8;
+  uint8_t * option21;
+  size_t option22;
   if (((*options).language).is_some) {
-    const flow_string_t *payload6 = &((*options).language).val;
+    const flow_string_t *payload20 = &((*options).language).val;
     option = 1;
-    option7 = (uint8_t *) (*payload6).ptr;
-    option8 = (*payload6).len;
+    option21 = (uint8_t *) (*payload20).ptr;
+    option22 = (*payload20).len;
   } else {
     option = 0;
-    option7 = 0;
-    option8 = 0;
+    option21 = 0;
+    option22 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_play((uint8_t *) (*prompt).ptr, (*prompt).len, option, option7, option8, (uint8_t *) ((*options).interrupt_keys).ptr, ((*options).interrupt_keys).len, ptr);
+  __wasm_import_vireo_flow_media_play((uint8_t *) (*prompt).ptr, (*prompt).len, option, option21, option22, (uint8_t *) ((*options).interrupt_keys).ptr, ((*options).interrupt_keys).len, ptr);
   vireo_flow_media_result_play_end_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -922,35 +983,35 @@ bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_medi
     }
     case 1: {
       result.is_err = true;
-      vireo_flow_types_error_t variant9;
-      variant9.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
-      switch ((int32_t) variant9.tag) {
+      vireo_flow_types_error_t variant23;
+      variant23.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant23.tag) {
         case 0: {
           break;
         }
         case 1: {
-          variant9.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant23.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 2: {
-          variant9.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant23.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 3: {
-          variant9.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant23.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 4: {
-          variant9.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant23.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 5: {
-          variant9.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant23.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
       }
 
-      result.val.err = variant9;
+      result.val.err = variant23;
       break;
     }
   }
@@ -970,10 +1031,10 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
   *((size_t*)(ptr + sizeof(void*))) = ((*options).prompt).len;
   *((uint8_t **)(ptr + 0)) = (uint8_t *) ((*options).prompt).ptr;
   if (((*options).language).is_some) {
-    const flow_string_t *payload6 = &((*options).language).val;
+    const flow_string_t *payload20 = &((*options).language).val;
     *((int8_t*)(ptr + (2*sizeof(void*)))) = 1;
-    *((size_t*)(ptr + (4*sizeof(void*)))) = (*payload6).len;
-    *((uint8_t **)(ptr + (3*sizeof(void*)))) = (uint8_t *) (*payload6).ptr;
+    *((size_t*)(ptr + (4*sizeof(void*)))) = (*payload20).len;
+    *((uint8_t **)(ptr + (3*sizeof(void*)))) = (uint8_t *) (*payload20).ptr;
   } else {
     *((int8_t*)(ptr + (2*sizeof(void*)))) = 0;
   }
@@ -992,24 +1053,24 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
   *((uint8_t **)(ptr + (16+10*sizeof(void*)))) = (uint8_t *) ((*options).no_input_prompt).ptr;
   *((size_t*)(ptr + (16+13*sizeof(void*)))) = ((*options).no_match_prompt).len;
   *((uint8_t **)(ptr + (16+12*sizeof(void*)))) = (uint8_t *) ((*options).no_match_prompt).ptr;
-  uint8_t *ptr19 = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_gather(ptr, ptr19);
+  uint8_t *ptr61 = (uint8_t *) &ret_area;
+  __wasm_import_vireo_flow_media_gather(ptr, ptr61);
   vireo_flow_media_result_gather_result_error_t result;
-  switch ((int32_t) *((uint8_t*) (ptr19 + 0))) {
+  switch ((int32_t) *((uint8_t*) (ptr61 + 0))) {
     case 0: {
       result.is_err = false;
       vireo_flow_media_gather_result_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr19 + sizeof(void*)));
+      variant.tag = (int32_t) *((uint8_t*) (ptr61 + sizeof(void*)));
       switch ((int32_t) variant.tag) {
         case 0: {
-          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
         case 1: {
           break;
         }
         case 2: {
-          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
       }
@@ -1019,35 +1080,35 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
     }
     case 1: {
       result.is_err = true;
-      vireo_flow_types_error_t variant20;
-      variant20.tag = (int32_t) *((uint8_t*) (ptr19 + sizeof(void*)));
-      switch ((int32_t) variant20.tag) {
+      vireo_flow_types_error_t variant62;
+      variant62.tag = (int32_t) *((uint8_t*) (ptr61 + sizeof(void*)));
+      switch ((int32_t) variant62.tag) {
         case 0: {
           break;
         }
         case 1: {
-          variant20.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant62.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
         case 2: {
-          variant20.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant62.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
         case 3: {
-          variant20.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant62.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
         case 4: {
-          variant20.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant62.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
         case 5: {
-          variant20.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr19 + (2*sizeof(void*))))), (*((size_t*) (ptr19 + (3*sizeof(void*))))) };
+          variant62.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
           break;
         }
       }
 
-      result.val.err = variant20;
+      result.val.err = variant62;
       break;
     }
   }
@@ -1064,20 +1125,20 @@ bool vireo_flow_media_record(vireo_flow_media_record_options_t *options, vireo_f
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(8+3*sizeof(void*))];
   int32_t option;
-  uint8_t * option7;
-  size_t option8;
+  uint8_t * option21;
+  size_t option22;
   if (((*options).language).is_some) {
-    const flow_string_t *payload6 = &((*options).language).val;
+    const flow_string_t *payload20 = &((*options).language).val;
     option = 1;
-    option7 = (uint8_t *) (*payload6).ptr;
-    option8 = (*payload6).len;
+    option21 = (uint8_t *) (*payload20).ptr;
+    option22 = (*payload20).len;
   } else {
     option = 0;
-    option7 = 0;
-    option8 = 0;
+    option21 = 0;
+    option22 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_record((uint8_t *) ((*options).prompt).ptr, ((*options).prompt).len, option, option7, option8, (*options).beep, (int32_t) ((*options).max_duration_ms), (int32_t) ((*options).silence_ms), (uint8_t *) ((*options).terminators).ptr, ((*options).terminators).len, ptr);
+  __wasm_import_vireo_flow_media_record((uint8_t *) ((*options).prompt).ptr, ((*options).prompt).len, option, option21, option22, (*options).beep, (int32_t) ((*options).max_duration_ms), (int32_t) ((*options).silence_ms), (uint8_t *) ((*options).terminators).ptr, ((*options).terminators).len, ptr);
   vireo_flow_media_result_message_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -1140,20 +1201,20 @@ bool vireo_flow_media_start_playing(vireo_flow_media_list_part_t *prompt, flow_s
     language.val = *maybe_language;
   }
   int32_t option;
-  uint8_t * option7;
-  size_t option8;
+  uint8_t * option21;
+  size_t option22;
   if ((language).is_some) {
-    const flow_string_t *payload6 = &(language).val;
+    const flow_string_t *payload20 = &(language).val;
     option = 1;
-    option7 = (uint8_t *) (*payload6).ptr;
-    option8 = (*payload6).len;
+    option21 = (uint8_t *) (*payload20).ptr;
+    option22 = (*payload20).len;
   } else {
     option = 0;
-    option7 = 0;
-    option8 = 0;
+    option21 = 0;
+    option22 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_start_playing((uint8_t *) (*prompt).ptr, (*prompt).len, option, option7, option8, repeat, ptr);
+  __wasm_import_vireo_flow_media_start_playing((uint8_t *) (*prompt).ptr, (*prompt).len, option, option21, option22, repeat, ptr);
   vireo_flow_media_result_void_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {

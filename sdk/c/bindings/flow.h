@@ -160,6 +160,111 @@ typedef struct vireo_flow_media_tone_t {
   int8_t   level_dbm0;
 } vireo_flow_media_tone_t;
 
+// Gender of the noun that a number goes with.
+typedef uint8_t vireo_flow_media_gender_t;
+
+#define VIREO_FLOW_MEDIA_GENDER_MASCULINE 0
+#define VIREO_FLOW_MEDIA_GENDER_FEMININE 1
+// The same as `masculine` where a language has no neuter.
+#define VIREO_FLOW_MEDIA_GENDER_NEUTER 2
+
+typedef struct {
+  bool is_some;
+  vireo_flow_media_gender_t val;
+} vireo_flow_media_option_gender_t;
+
+typedef struct vireo_flow_media_number_t {
+  // "-1234.50": an optional `-`, 1 to 12 digits, and after a `.` 1 to 12 more.
+  flow_string_t   value;
+  // Of the noun that is heard next ("one message"); absent when the number stands alone.
+  vireo_flow_media_option_gender_t   gender;
+} vireo_flow_media_number_t;
+
+typedef struct vireo_flow_media_ordinal_t {
+  // 1 to 999.
+  uint16_t   value;
+  // Of its noun; masculine when absent.
+  vireo_flow_media_option_gender_t   gender;
+} vireo_flow_media_ordinal_t;
+
+// Which parts of a date are said.
+typedef uint8_t vireo_flow_media_date_style_t;
+
+// Day, month and year.
+#define VIREO_FLOW_MEDIA_DATE_STYLE_FULL 0
+#define VIREO_FLOW_MEDIA_DATE_STYLE_DAY_MONTH 1
+#define VIREO_FLOW_MEDIA_DATE_STYLE_WEEKDAY_DAY_MONTH 2
+// Weekday, day, month and year.
+#define VIREO_FLOW_MEDIA_DATE_STYLE_WEEKDAY_FULL 3
+
+// A day of the Gregorian calendar; one that does not exist is `invalid`.
+typedef struct vireo_flow_media_date_t {
+  // 1 to 9999.
+  uint16_t   year;
+  // 1 to 12.
+  uint8_t   month;
+  // 1 to the month's last.
+  uint8_t   day;
+  vireo_flow_media_date_style_t   style;
+} vireo_flow_media_date_t;
+
+// How hours are counted.
+typedef uint8_t vireo_flow_media_hours_t;
+
+// As the language does on the telephone: twice twelve in en, zh, ja, ko and ar, else 0 to 24.
+#define VIREO_FLOW_MEDIA_HOURS_USUAL 0
+// 0 to 24.
+#define VIREO_FLOW_MEDIA_HOURS_TWENTY_FOUR 1
+
+typedef struct vireo_flow_media_time_t {
+  // 0 to 24; 24 only with minute 0.
+  uint8_t   hour;
+  // 0 to 59.
+  uint8_t   minute;
+  vireo_flow_media_hours_t   hours;
+} vireo_flow_media_time_t;
+
+typedef struct vireo_flow_media_amount_t {
+  // As a number; after the `.` no more digits than the currency has.
+  flow_string_t   value;
+  // ISO 4217: BRL, CHF, CNY, EUR, GBP, JPY, KRW, RUB, SAR or USD.
+  flow_string_t   currency;
+} vireo_flow_media_amount_t;
+
+// A value that is said in words, by the grammar of the prompt's language: of ar, de, en, es, fr,
+// ja, ko, pt, ru or zh; of another language, by that of the server's default language.
+typedef struct vireo_flow_media_say_as_t {
+  uint8_t tag;
+  union {
+    vireo_flow_media_number_t     number;
+    vireo_flow_media_ordinal_t     ordinal;
+    flow_string_t     digits;
+    vireo_flow_media_date_t     date;
+    vireo_flow_media_time_t     time;
+    uint32_t     duration;
+    vireo_flow_media_amount_t     currency;
+    flow_string_t     telephone;
+    flow_string_t     characters;
+  } val;
+} vireo_flow_media_say_as_t;
+
+// "twenty one point five"
+#define VIREO_FLOW_MEDIA_SAY_AS_NUMBER 0
+// "third"
+#define VIREO_FLOW_MEDIA_SAY_AS_ORDINAL 1
+// One digit after the other, `*` and `#` too; 1 to 64.
+#define VIREO_FLOW_MEDIA_SAY_AS_DIGITS 2
+#define VIREO_FLOW_MEDIA_SAY_AS_DATE 3
+#define VIREO_FLOW_MEDIA_SAY_AS_TIME 4
+// So many seconds, as days, hours, minutes and seconds.
+#define VIREO_FLOW_MEDIA_SAY_AS_DURATION 5
+#define VIREO_FLOW_MEDIA_SAY_AS_CURRENCY 6
+// Digits, `*`, `#` and a leading `+`; blanks, `-`, `.`, `/` and parentheses part its groups,
+// between which there is a pause. 1 to 64 characters.
+#define VIREO_FLOW_MEDIA_SAY_AS_TELEPHONE 7
+// Letters, digits and `. @ - _ / + * #` one by one; a blank is a pause. 1 to 64.
+#define VIREO_FLOW_MEDIA_SAY_AS_CHARACTERS 8
+
 // A piece of a prompt. A prompt is a list of at most 500 parts, heard without a gap between
 // them; its tones last at most 60,000 ms together.
 typedef struct vireo_flow_media_part_t {
@@ -169,6 +274,7 @@ typedef struct vireo_flow_media_part_t {
     flow_string_t     recording;
     uint32_t     silence;
     vireo_flow_media_tone_t     tone;
+    vireo_flow_media_say_as_t     say;
   } val;
 } vireo_flow_media_part_t;
 
@@ -182,6 +288,9 @@ typedef struct vireo_flow_media_part_t {
 // So many milliseconds of silence, 1 to 60,000.
 #define VIREO_FLOW_MEDIA_PART_SILENCE 2
 #define VIREO_FLOW_MEDIA_PART_TONE 3
+// A value, from the recorded words of the prompt's language: files of the prompts directory
+// below `<language>/say/`. A word that is not there is `not-found`.
+#define VIREO_FLOW_MEDIA_PART_SAY 4
 
 // How a `play` ended.
 typedef struct vireo_flow_media_play_end_t {
@@ -197,7 +306,7 @@ typedef struct vireo_flow_media_play_end_t {
 #define VIREO_FLOW_MEDIA_PLAY_END_INTERRUPTED 1
 
 typedef struct vireo_flow_media_play_options_t {
-  // Language of `file` parts; the call's own when absent.
+  // Language of `file` and `say` parts; the call's own when absent.
   flow_option_string_t   language;
   // Keys that cut the prompt short; empty: none does.
   flow_string_t   interrupt_keys;
@@ -251,7 +360,7 @@ typedef struct {
 // judged at the end of the entry, not at once, so that a caller is not cut off mid-number.
 typedef struct vireo_flow_media_gather_options_t {
   vireo_flow_media_list_part_t   prompt;
-  // Language of `file` parts; the call's own when absent.
+  // Language of `file` and `say` parts; the call's own when absent.
   flow_option_string_t   language;
   // 0 to 64, at most `max-digits`.
   uint8_t   min_digits;
@@ -293,7 +402,7 @@ typedef struct vireo_flow_media_gather_result_t {
 typedef struct vireo_flow_media_record_options_t {
   // Heard before the recording starts, without barge-in.
   vireo_flow_media_list_part_t   prompt;
-  // Language of `file` parts; the call's own when absent.
+  // Language of `file` and `say` parts; the call's own when absent.
   flow_option_string_t   language;
   // A short tone just before the recording starts; it is not part of it.
   bool   beep;
@@ -621,6 +730,16 @@ void vireo_flow_media_error_free(vireo_flow_media_error_t *ptr);
 void flow_option_u16_free(flow_option_u16_t *ptr);
 
 void vireo_flow_media_tone_free(vireo_flow_media_tone_t *ptr);
+
+void vireo_flow_media_option_gender_free(vireo_flow_media_option_gender_t *ptr);
+
+void vireo_flow_media_number_free(vireo_flow_media_number_t *ptr);
+
+void vireo_flow_media_ordinal_free(vireo_flow_media_ordinal_t *ptr);
+
+void vireo_flow_media_amount_free(vireo_flow_media_amount_t *ptr);
+
+void vireo_flow_media_say_as_free(vireo_flow_media_say_as_t *ptr);
 
 void vireo_flow_media_part_free(vireo_flow_media_part_t *ptr);
 

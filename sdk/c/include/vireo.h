@@ -126,7 +126,53 @@ vireo_error vireo_wait(uint32_t timeout_ms, vireo_event *event);
 
 /* Prompts ------------------------------------------------------------------------------------ */
 
-typedef enum vireo_part_kind { VIREO_FILE, VIREO_RECORDING, VIREO_SILENCE, VIREO_TONE } vireo_part_kind;
+typedef enum vireo_part_kind {
+    VIREO_FILE,
+    VIREO_RECORDING,
+    VIREO_SILENCE,
+    VIREO_TONE,
+    VIREO_SAY,
+} vireo_part_kind;
+
+typedef enum vireo_say_kind {
+    VIREO_SAY_NUMBER,
+    VIREO_SAY_ORDINAL,
+    VIREO_SAY_DIGITS,
+    VIREO_SAY_DATE,
+    VIREO_SAY_TIME,
+    VIREO_SAY_DURATION,
+    VIREO_SAY_CURRENCY,
+    VIREO_SAY_TELEPHONE,
+    VIREO_SAY_CHARACTERS,
+} vireo_say_kind;
+
+/* Of the noun that a number or an ordinal goes with. */
+typedef enum vireo_gender { VIREO_NO_GENDER, VIREO_MASCULINE, VIREO_FEMININE, VIREO_NEUTER } vireo_gender;
+
+/* Which parts of a date are said. */
+typedef enum vireo_date_style {
+    VIREO_DATE_FULL, /* day, month and year */
+    VIREO_DATE_DAY_MONTH,
+    VIREO_DATE_WEEKDAY_DAY_MONTH,
+    VIREO_DATE_WEEKDAY_FULL, /* weekday, day, month and year */
+} vireo_date_style;
+
+/* How the hours of a time are counted: as the language does, or 0 to 24. */
+typedef enum vireo_hours { VIREO_HOURS_USUAL, VIREO_HOURS_TWENTY_FOUR } vireo_hours;
+
+/* A value that is said in words. */
+typedef struct vireo_said {
+    vireo_say_kind kind;
+    const char *text;     /* number, digits, amount, telephone, characters */
+    const char *currency; /* ISO 4217 */
+    uint32_t number;      /* ordinal, seconds of a duration */
+    vireo_gender gender;  /* of a number, of an ordinal */
+    uint16_t year;
+    uint8_t month, day; /* from 1 */
+    uint8_t hour, minute;
+    vireo_date_style style;
+    vireo_hours hours;
+} vireo_said;
 
 /* A piece of a prompt; the functions below make them. */
 typedef struct vireo_part {
@@ -135,6 +181,7 @@ typedef struct vireo_part {
     uint32_t duration_ms; /* silence, tone */
     uint16_t frequency, second_frequency;
     int8_t level_dbm0;
+    vireo_said said;
 } vireo_part;
 
 vireo_part vireo_file(const char *name);              /* "menu/welcome", without language and suffix */
@@ -142,6 +189,19 @@ vireo_part vireo_recording(const char *id);           /* one that this call made
 vireo_part vireo_silence(uint32_t duration_ms);       /* 1 to 60,000 ms */
 vireo_part vireo_tone(uint16_t frequency, uint32_t duration_ms); /* Hz, at -12 dBm0 */
 vireo_part vireo_beep(void);                          /* 1000 Hz, 200 ms */
+
+/* Values in words, by the grammar of the prompt's language. Set .said.gender, .said.style or
+ * .said.hours of the part where it matters. */
+vireo_part vireo_say_number(int64_t value);             /* "twenty one" */
+vireo_part vireo_say_decimal(const char *value);        /* "-12.5" */
+vireo_part vireo_say_ordinal(uint16_t value);           /* "third": 1 to 999 */
+vireo_part vireo_say_digits(const char *digits);        /* one by one */
+vireo_part vireo_say_date(uint16_t year, uint8_t month, uint8_t day);
+vireo_part vireo_say_time(uint8_t hour, uint8_t minute); /* 0:00 to 24:00 */
+vireo_part vireo_say_duration(uint32_t seconds);        /* days, hours, minutes and seconds */
+vireo_part vireo_say_currency(const char *amount, const char *code); /* "12.50", "EUR" */
+vireo_part vireo_say_telephone(const char *number);     /* with pauses between its groups */
+vireo_part vireo_say_characters(const char *text);      /* letters, digits, . @ - _ / + * # */
 
 /* What the caller hears, without gaps: {"menu"} is one file, VIREO_PROMPT(...) a list of parts. */
 typedef struct vireo_prompt {

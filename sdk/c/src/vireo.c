@@ -190,6 +190,82 @@ vireo_part vireo_beep(void) {
     return vireo_tone(1000, 200);
 }
 
+static vireo_part say(vireo_said value) {
+    return (vireo_part){.kind = VIREO_SAY, .said = value};
+}
+
+vireo_part vireo_say_number(int64_t value) {
+    return vireo_say_decimal(vireo_text("%lld", (long long)value));
+}
+
+vireo_part vireo_say_decimal(const char *value) {
+    return say((vireo_said){.kind = VIREO_SAY_NUMBER, .text = value});
+}
+
+vireo_part vireo_say_ordinal(uint16_t value) {
+    return say((vireo_said){.kind = VIREO_SAY_ORDINAL, .number = value});
+}
+
+vireo_part vireo_say_digits(const char *digits) {
+    return say((vireo_said){.kind = VIREO_SAY_DIGITS, .text = digits});
+}
+
+vireo_part vireo_say_date(uint16_t year, uint8_t month, uint8_t day) {
+    return say((vireo_said){.kind = VIREO_SAY_DATE, .year = year, .month = month, .day = day});
+}
+
+vireo_part vireo_say_time(uint8_t hour, uint8_t minute) {
+    return say((vireo_said){.kind = VIREO_SAY_TIME, .hour = hour, .minute = minute});
+}
+
+vireo_part vireo_say_duration(uint32_t seconds) {
+    return say((vireo_said){.kind = VIREO_SAY_DURATION, .number = seconds});
+}
+
+vireo_part vireo_say_currency(const char *amount, const char *code) {
+    return say((vireo_said){.kind = VIREO_SAY_CURRENCY, .text = amount, .currency = code});
+}
+
+vireo_part vireo_say_telephone(const char *number) {
+    return say((vireo_said){.kind = VIREO_SAY_TELEPHONE, .text = number});
+}
+
+vireo_part vireo_say_characters(const char *text) {
+    return say((vireo_said){.kind = VIREO_SAY_CHARACTERS, .text = text});
+}
+
+static vireo_flow_media_say_as_t contract_say(const vireo_said *said) {
+    vireo_flow_media_say_as_t to = {.tag = (uint8_t)said->kind};
+    bool has_gender = said->gender != VIREO_NO_GENDER;
+    vireo_flow_media_option_gender_t gender = {has_gender, has_gender ? (uint8_t)(said->gender - 1) : 0};
+    switch (said->kind) {
+    case VIREO_SAY_NUMBER:
+        to.val.number = (vireo_flow_media_number_t){contract_text(said->text), gender};
+        break;
+    case VIREO_SAY_ORDINAL:
+        to.val.ordinal = (vireo_flow_media_ordinal_t){(uint16_t)said->number, gender};
+        break;
+    case VIREO_SAY_DIGITS:
+    case VIREO_SAY_TELEPHONE:
+    case VIREO_SAY_CHARACTERS:
+        to.val.digits = contract_text(said->text);
+        break;
+    case VIREO_SAY_DATE:
+        to.val.date = (vireo_flow_media_date_t){said->year, said->month, said->day, (uint8_t)said->style};
+        break;
+    case VIREO_SAY_TIME:
+        to.val.time = (vireo_flow_media_time_t){said->hour, said->minute, (uint8_t)said->hours};
+        break;
+    case VIREO_SAY_DURATION:
+        to.val.duration = said->number;
+        break;
+    case VIREO_SAY_CURRENCY:
+        to.val.currency = (vireo_flow_media_amount_t){contract_text(said->text), contract_text(said->currency)};
+        break;
+    }
+    return to;
+}
+
 static vireo_flow_media_part_t contract_part(const vireo_part *part) {
     vireo_flow_media_part_t to = {.tag = (uint8_t)part->kind};
     switch (part->kind) {
@@ -207,6 +283,9 @@ static vireo_flow_media_part_t contract_part(const vireo_part *part) {
             .duration_ms = part->duration_ms,
             .level_dbm0 = part->level_dbm0,
         };
+        break;
+    case VIREO_SAY:
+        to.val.say = contract_say(&part->said);
         break;
     }
     return to;

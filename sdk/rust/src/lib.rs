@@ -53,6 +53,7 @@ pub mod kv;
 pub mod log;
 mod prompt;
 mod record;
+pub mod say;
 pub mod settings;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -84,7 +85,7 @@ pub mod prelude {
         BargeIn, Call, Error, Event, Message, Prompt, RecordEnd, Refusal, Result, TypeAhead,
     };
     pub use crate::{beep, file, recording, silence, tone};
-    pub use crate::{clock, http, kv, settings};
+    pub use crate::{clock, http, kv, say, settings};
     pub use crate::{debug, error, info, warn};
 }
 

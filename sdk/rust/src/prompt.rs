@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::contract::vireo::flow::media as wit;
 use crate::record::RecordingId;
+use crate::say::Say;
 
 /// One or two sine waves; [`tone`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum Part {
     Silence(Duration),
     /// A tone.
     Tone(Tone),
+    /// A value in words, as [`say`](crate::say) makes them.
+    Say(Say),
 }
 
 /// An audio file of the prompts directory, named without language and suffix.
@@ -222,6 +225,7 @@ impl From<Part> for wit::Part {
                 duration_ms: milliseconds(tone.duration),
                 level_dbm0: tone.level_dbm0,
             }),
+            Part::Say(say) => Self::Say(say.into()),
         }
     }
 }

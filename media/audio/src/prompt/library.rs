@@ -122,6 +122,12 @@ impl Library {
         &self.config.directory
     }
 
+    /// The language in which is looked for what another one has not.
+    #[must_use]
+    pub fn default_language(&self) -> &str {
+        &self.config.default_language
+    }
+
     /// The prompt of this name: as `<language>/name.wav`, `.ulaw` or `.alaw`, then in the language
     /// without region, then in the default language, then without a language. An empty language
     /// means the default one.

@@ -13,6 +13,17 @@ pub enum Piece {
     Pause,
 }
 
+impl Piece {
+    /// Its word, when it is none of the pauses.
+    #[must_use]
+    pub fn word(&self) -> Option<Word> {
+        match self {
+            Piece::Word(word) => Some(*word),
+            Piece::Pause => None,
+        }
+    }
+}
+
 /// How a language writes words one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Joining {

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
+use super::say;
 use crate::contract::{Error, GatherOptions, Part, PlayOptions, RecordOptions, Tone};
 
-type Check = Result<(), Error>;
+pub(super) type Check = Result<(), Error>;
 
 /// Keys of a telephone: RFC 4733, 3.2, events 0 to 15.
 const KEYS: &str = "0123456789*#ABCD";
@@ -21,7 +22,7 @@ const LONGEST_NAME: usize = 512;
 /// Digits of one `send-digits`: more than a minute of tones.
 const MOST_DIGITS_SENT: usize = 256;
 
-fn invalid<T>(text: String) -> Result<T, Error> {
+pub(super) fn invalid<T>(text: String) -> Result<T, Error> {
     Err(Error::Invalid(text))
 }
 
@@ -33,7 +34,7 @@ pub(super) fn range<T: PartialOrd + Display>(name: &str, value: T, low: T, high:
     }
 }
 
-fn length(name: &str, value: &str, low: usize, high: usize) -> Check {
+pub(super) fn length(name: &str, value: &str, low: usize, high: usize) -> Check {
     match (low..=high).contains(&value.len()) {
         true => Ok(()),
         false => invalid(format!(
@@ -93,6 +94,7 @@ pub(super) fn prompt(name: &str, parts: &[Part]) -> Check {
         Part::Recording(id) => recording_id(id),
         Part::Silence(ms) => range("silence", *ms, 1, 60_000),
         Part::Tone(sound) => tone(sound),
+        Part::Say(value) => say::check(value),
     })
 }
 

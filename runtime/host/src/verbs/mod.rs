@@ -8,6 +8,7 @@ mod http;
 mod kv;
 mod log;
 mod media;
+mod say;
 mod settings;
 #[cfg(test)]
 mod tests;

@@ -49,7 +49,10 @@ fn a_call_reads_like_a_story() {
             5,
             5,
             "media.play",
-            json!({ "verb": "play", "prompt": [{ "File": "demo/welcome" }, { "Silence": 500 }] }),
+            json!({ "verb": "play", "prompt": [
+                { "File": "demo/welcome" }, { "Silence": 500 },
+                { "Say": { "Number": { "value": "21", "gender": null } } },
+            ] }),
             json!({ "took_ms": 3250, "Ok": { "play-end": "Finished" } }),
         ),
         Entry::event(
@@ -107,7 +110,7 @@ fn a_call_reads_like_a_story() {
             "    +0.000  server  route line: flow demo, version 0123456789ab",
             "    +0.002  flow    answer",
             "    +0.003  server  200 OK",
-            "    +0.005  flow    play demo/welcome, 500 ms of silence: finished, 3.2 s",
+            "    +0.005  flow    play demo/welcome, 500 ms of silence, number 21: finished, 3.2 s",
             "    +3.300  flow    gather demo/menu: digits 1, 0.9 s",
             "    +4.100  caller  key 1, 90 ms, rfc4733",
             "    +4.300  flow    kv increment calls: 7",

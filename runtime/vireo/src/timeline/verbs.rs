@@ -1,6 +1,7 @@
 //! What a flow did, in words.
 
 use serde_json::Value;
+use vireo_call::simulation::written;
 
 use super::words::{arguments, join, seconds, text, variant};
 
@@ -124,6 +125,10 @@ pub(crate) fn prompt(parts: &Value) -> String {
                 "silence" => format!("{value} ms of silence"),
                 "recording" => format!("recording {}", text(value)),
                 "tone" => format!("tone {} Hz", value["frequency"]),
+                "say" => match serde_json::from_value(value.clone()) {
+                    Ok(said) => written(&said),
+                    Err(_) => part.to_string(),
+                },
                 _ => part.to_string(),
             }
         })

@@ -284,6 +284,7 @@ fn name(part: &Part) -> Option<String> {
         Part::File(name) => Some(name.clone()),
         Part::Recording(_) => Some("recording".to_owned()),
         Part::Silence(_) | Part::Tone(_) => None,
+        Part::Say(value) => Some(crate::say::written(value)),
     }
 }
 

@@ -1,4 +1,4 @@
-/* An information line: opening hours, a balance said digit by digit, a message for the office. */
+/* An information line: opening hours, a balance, a message for the office. */
 #include "flows.h"
 #include <string.h>
 
@@ -37,11 +37,8 @@ static vireo_error balance(void) {
     VIREO_TRY(vireo_kv_get(vireo_text("balance/%s", entered.digits), &amount));
     if (!amount.at)
         return vireo_play("demo/no-such-number");
-    vireo_part parts[1 + 20] = {vireo_file("demo/balance")};
-    size_t count = 1;
-    for (const char *digit = amount.at; *digit && count < 1 + 20; digit++)
-        parts[count++] = vireo_file(vireo_text("digits/%c", *digit));
-    return vireo_play_prompt((vireo_prompt){.parts = parts, .count = count}, (vireo_play_options){0}, NULL);
+    return vireo_play_prompt(VIREO_PROMPT(vireo_file("demo/balance"), vireo_say_decimal(amount.at)),
+                             (vireo_play_options){0}, NULL);
 }
 
 /* Is the caller content with the message? A caller who says nothing about it is. */

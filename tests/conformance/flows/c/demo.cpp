@@ -39,11 +39,7 @@ vireo_error balance() {
     VIREO_TRY(vireo_kv_get(vireo_text("balance/%s", entered.digits), &amount));
     if (!amount.at)
         return vireo_play("demo/no-such-number");
-    vireo_part parts[1 + 20] = {vireo_file("demo/balance")};
-    size_t count = 1;
-    for (const char *digit = amount.at; *digit && count < 1 + 20; digit++)
-        parts[count++] = vireo_file(vireo_text("digits/%c", *digit));
-    return vireo_play_prompt({.parts = parts, .count = count}, {}, nullptr);
+    return vireo_play_prompt(VIREO_PROMPT(vireo_file("demo/balance"), vireo_say_decimal(amount.at)), {}, nullptr);
 }
 
 // Is the caller content with the message? A caller who says nothing about it is.

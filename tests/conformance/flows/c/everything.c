@@ -39,6 +39,23 @@ static vireo_error the_call(void) {
     return VIREO_OK;
 }
 
+static vireo_error values(void) {
+    vireo_part number = vireo_say_number(-21);
+    number.said.gender = VIREO_FEMININE;
+    vireo_part ordinal = vireo_say_ordinal(3);
+    ordinal.said.gender = VIREO_NEUTER;
+    vireo_part weekday = vireo_say_date(2026, 11, 22);
+    weekday.said.style = VIREO_DATE_WEEKDAY_DAY_MONTH;
+    vireo_part midnight = vireo_say_time(24, 0);
+    midnight.said.hours = VIREO_HOURS_TWENTY_FOUR;
+    return vireo_play_prompt(
+        VIREO_PROMPT(number, vireo_say_decimal("3.50"), ordinal, vireo_say_digits("407*"),
+                     vireo_say_date(2024, 2, 29), weekday, vireo_say_time(14, 5), midnight,
+                     vireo_say_duration(3661), vireo_say_currency("12.50", "EUR"),
+                     vireo_say_telephone("+49 30 123"), vireo_say_characters("aé-1")),
+        (vireo_play_options){0}, NULL);
+}
+
 static vireo_error prompts(void) {
     const char *recording;
     VIREO_TRY(vireo_start_recording(&recording));
@@ -54,6 +71,7 @@ static vireo_error prompts(void) {
     else
         vireo_info("finished");
     VIREO_TRY(vireo_play("goodbye"));
+    VIREO_TRY(values());
     VIREO_TRY(vireo_start_playing(VIREO_PROMPT(vireo_file("a"), vireo_file("b"))));
     VIREO_TRY(vireo_repeat_playing((vireo_prompt){"music"}));
     return vireo_stop_playing();

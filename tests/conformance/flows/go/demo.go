@@ -6,7 +6,7 @@ import (
 	"vireo/flow"
 )
 
-// An information line: opening hours, a balance said digit by digit, a message for the office.
+// An information line: opening hours, a balance, a message for the office.
 func demo(call *flow.Call) error {
 	if err := call.Answer(); err != nil {
 		return err
@@ -76,11 +76,7 @@ func balance(call *flow.Call) error {
 	if amount == nil {
 		return call.Play(flow.File("demo/no-such-number"))
 	}
-	prompt := flow.File("demo/balance")
-	for _, digit := range string(amount) {
-		prompt = prompt.Then(flow.File("digits/" + string(digit)))
-	}
-	return call.Play(prompt)
+	return call.Play(flow.File("demo/balance").Then(flow.Number{Value: string(amount)}.Prompt()))
 }
 
 func leaveMessage(call *flow.Call) error {

@@ -93,9 +93,26 @@ func prompts(call *flow.Call) error {
 	}
 	return first(
 		call.Play(flow.File("goodbye")),
+		call.Play(values()),
 		call.StartPlaying(flow.File("a", "b")),
 		call.RepeatPlaying(flow.File("music")),
 		call.StopPlaying(),
+	)
+}
+
+func values() flow.Prompt {
+	return flow.Number{Value: "-21", Gender: flow.Feminine}.Prompt().Then(
+		flow.Number{Value: "3.50"}.Prompt(),
+		flow.Ordinal{Value: 3, Gender: flow.Neuter}.Prompt(),
+		flow.SayDigits("407*"),
+		flow.Date{Year: 2024, Month: 2, Day: 29}.Prompt(),
+		flow.Date{Year: 2026, Month: 11, Day: 22, Style: flow.DateWeekdayDayMonth}.Prompt(),
+		flow.TimeOfDay{Hour: 14, Minute: 5}.Prompt(),
+		flow.TimeOfDay{Hour: 24, Hours: flow.HoursTwentyFour}.Prompt(),
+		flow.SayDuration(3_661_500*time.Millisecond),
+		flow.SayCurrency("12.50", "EUR"),
+		flow.SayTelephone("+49 30 123"),
+		flow.SayCharacters("aé-1"),
 	)
 }
 

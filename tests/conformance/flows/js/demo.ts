@@ -1,8 +1,7 @@
-// An information line in TypeScript: opening hours, a balance said digit by digit, a message for the
-// office.
+// An information line in TypeScript: opening hours, a balance, a message for the office.
 import { kv } from "../../../../sdk/js/kv.js";
 import { settings } from "../../../../sdk/js/settings.js";
-import { type Call, info, recording } from "../../../../sdk/js/vireo.js";
+import { type Call, info, recording, say } from "../../../../sdk/js/vireo.js";
 
 export function demo(call: Call) {
   call.answer();
@@ -48,7 +47,7 @@ function balance(call: Call) {
   if (digits === undefined) return;
   const amount = kv.getText(`balance/${digits}`);
   if (amount === undefined) call.play("demo/no-such-number");
-  else call.play(["demo/balance", ...[...amount].map((digit) => `digits/${digit}`)]);
+  else call.play(["demo/balance", say.number(amount)]);
 }
 
 function leaveMessage(call: Call) {

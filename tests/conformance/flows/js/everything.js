@@ -3,7 +3,7 @@ import { clock } from "../../../../sdk/js/clock.js";
 import { http } from "../../../../sdk/js/http.js";
 import { kv } from "../../../../sdk/js/kv.js";
 import { settings } from "../../../../sdk/js/settings.js";
-import { ANY_KEY, beep, debug, error, info, recording, silence, tone, warn } from "../../../../sdk/js/vireo.js";
+import { ANY_KEY, beep, debug, error, info, recording, say, silence, tone, warn } from "../../../../sdk/js/vireo.js";
 
 export function everything(call) {
   theCall(call);
@@ -47,6 +47,20 @@ function prompts(call) {
   const key = call.play(parts, { language: "zh-CN", interruptKeys: ANY_KEY });
   info(key === undefined ? "finished" : `interrupted by ${key}`);
   call.play("goodbye");
+  call.play([
+    say.number(-21, { gender: "feminine" }),
+    say.number("3.50"),
+    say.ordinal(3, { gender: "neuter" }),
+    say.digits("407*"),
+    say.date({ year: 2024, month: 2, day: 29 }),
+    say.date({ year: 2026, month: 11, day: 22 }, { style: "weekday-day-month" }),
+    say.time({ hour: 14, minute: 5 }),
+    say.time({ hour: 24, minute: 0 }, { hours: "twenty-four" }),
+    say.duration(3_661_500),
+    say.currency("12.50", "EUR"),
+    say.telephone("+49 30 123"),
+    say.characters("aé-1"),
+  ]);
   call.startPlaying(["a", "b"]);
   call.repeatPlaying("music");
   call.stopPlaying();

@@ -1,6 +1,6 @@
-"""An information line: opening hours, a balance said digit by digit, a message for the office."""
+"""An information line: opening hours, a balance, a message for the office."""
 
-from vireo import info, kv, recording, settings
+from vireo import info, kv, recording, say, settings
 
 
 def run(call):
@@ -49,7 +49,7 @@ def balance(call):
     if amount is None:
         call.play("demo/no-such-number")
     else:
-        call.play(["demo/balance"] + [f"digits/{digit}" for digit in amount])
+        call.play(["demo/balance", say.number(amount)])
 
 
 def leave_message(call):

@@ -1,8 +1,8 @@
 """Every function of the contract."""
 
 from vireo import (
-    ANY_KEY, BargeIn, RecordEnd, Refusal, TypeAhead, beep, clock, debug, error, http, info, kv, recording,
-    settings, silence, tone, warn,
+    ANY_KEY, BargeIn, DateStyle, Gender, Hours, RecordEnd, Refusal, TypeAhead, beep, clock, debug, error, http,
+    info, kv, recording, say, settings, silence, tone, warn,
 )
 
 
@@ -51,6 +51,20 @@ def prompts(call):
     key = call.play(parts, language="zh-CN", interrupt_keys=ANY_KEY)
     info("finished" if key is None else f"interrupted by {key}")
     call.play("goodbye")
+    call.play([
+        say.number(-21, gender=Gender.FEMININE),
+        say.number("3.50"),
+        say.ordinal(3, gender=Gender.NEUTER),
+        say.digits("407*"),
+        say.date(2024, 2, 29),
+        say.date(2026, 11, 22, style=DateStyle.WEEKDAY_DAY_MONTH),
+        say.time(14, 5),
+        say.time(24, 0, hours=Hours.TWENTY_FOUR),
+        say.duration(3_661_500),
+        say.currency("12.50", "EUR"),
+        say.telephone("+49 30 123"),
+        say.characters("aé-1"),
+    ])
     call.start_playing(["a", "b"])
     call.repeat_playing("music")
     call.stop_playing()

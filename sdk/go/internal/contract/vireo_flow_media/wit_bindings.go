@@ -28,6 +28,191 @@ type Tone struct {
 }
 
 const (
+	GenderMasculine uint8 = 0
+	GenderFeminine  uint8 = 1
+	// The same as `masculine` where a language has no neuter.
+	GenderNeuter uint8 = 2
+)
+
+// Gender of the noun that a number goes with.
+type Gender = uint8
+
+type Number struct {
+	// "-1234.50": an optional `-`, 1 to 12 digits, and after a `.` 1 to 12 more.
+	Value string
+	// Of the noun that is heard next ("one message"); absent when the number stands alone.
+	Gender witTypes.Option[Gender]
+}
+
+type Ordinal struct {
+	// 1 to 999.
+	Value uint16
+	// Of its noun; masculine when absent.
+	Gender witTypes.Option[Gender]
+}
+
+const (
+	// Day, month and year.
+	DateStyleFull            uint8 = 0
+	DateStyleDayMonth        uint8 = 1
+	DateStyleWeekdayDayMonth uint8 = 2
+	// Weekday, day, month and year.
+	DateStyleWeekdayFull uint8 = 3
+)
+
+// Which parts of a date are said.
+type DateStyle = uint8
+
+// A day of the Gregorian calendar; one that does not exist is `invalid`.
+type Date struct {
+	// 1 to 9999.
+	Year uint16
+	// 1 to 12.
+	Month uint8
+	// 1 to the month's last.
+	Day   uint8
+	Style DateStyle
+}
+
+const (
+	// As the language does on the telephone: twice twelve in en, zh, ja, ko and ar, else 0 to 24.
+	HoursUsual uint8 = 0
+	// 0 to 24.
+	HoursTwentyFour uint8 = 1
+)
+
+// How hours are counted.
+type Hours = uint8
+
+type Time struct {
+	// 0 to 24; 24 only with minute 0.
+	Hour uint8
+	// 0 to 59.
+	Minute uint8
+	Hours  Hours
+}
+
+type Amount struct {
+	// As a number; after the `.` no more digits than the currency has.
+	Value string
+	// ISO 4217: BRL, CHF, CNY, EUR, GBP, JPY, KRW, RUB, SAR or USD.
+	Currency string
+}
+
+const (
+	// "twenty one point five"
+	SayAsNumber uint8 = 0
+	// "third"
+	SayAsOrdinal uint8 = 1
+	// One digit after the other, `*` and `#` too; 1 to 64.
+	SayAsDigits uint8 = 2
+	SayAsDate   uint8 = 3
+	SayAsTime   uint8 = 4
+	// So many seconds, as days, hours, minutes and seconds.
+	SayAsDuration uint8 = 5
+	SayAsCurrency uint8 = 6
+	// Digits, `*`, `#` and a leading `+`; blanks, `-`, `.`, `/` and parentheses part its groups,
+	// between which there is a pause. 1 to 64 characters.
+	SayAsTelephone uint8 = 7
+	// Letters, digits and `. @ - _ / + * #` one by one; a blank is a pause. 1 to 64.
+	SayAsCharacters uint8 = 8
+)
+
+// A value that is said in words, by the grammar of the prompt's language: of ar, de, en, es, fr,
+// ja, ko, pt, ru or zh; of another language, by that of the server's default language.
+type SayAs struct {
+	tag   uint8
+	value any
+}
+
+func (self SayAs) Tag() uint8 {
+	return self.tag
+}
+
+func (self SayAs) Number() Number {
+	if self.tag != SayAsNumber {
+		panic("tag mismatch")
+	}
+	return self.value.(Number)
+}
+func (self SayAs) Ordinal() Ordinal {
+	if self.tag != SayAsOrdinal {
+		panic("tag mismatch")
+	}
+	return self.value.(Ordinal)
+}
+func (self SayAs) Digits() string {
+	if self.tag != SayAsDigits {
+		panic("tag mismatch")
+	}
+	return self.value.(string)
+}
+func (self SayAs) Date() Date {
+	if self.tag != SayAsDate {
+		panic("tag mismatch")
+	}
+	return self.value.(Date)
+}
+func (self SayAs) Time() Time {
+	if self.tag != SayAsTime {
+		panic("tag mismatch")
+	}
+	return self.value.(Time)
+}
+func (self SayAs) Duration() uint32 {
+	if self.tag != SayAsDuration {
+		panic("tag mismatch")
+	}
+	return self.value.(uint32)
+}
+func (self SayAs) Currency() Amount {
+	if self.tag != SayAsCurrency {
+		panic("tag mismatch")
+	}
+	return self.value.(Amount)
+}
+func (self SayAs) Telephone() string {
+	if self.tag != SayAsTelephone {
+		panic("tag mismatch")
+	}
+	return self.value.(string)
+}
+func (self SayAs) Characters() string {
+	if self.tag != SayAsCharacters {
+		panic("tag mismatch")
+	}
+	return self.value.(string)
+}
+
+func MakeSayAsNumber(value Number) SayAs {
+	return SayAs{SayAsNumber, value}
+}
+func MakeSayAsOrdinal(value Ordinal) SayAs {
+	return SayAs{SayAsOrdinal, value}
+}
+func MakeSayAsDigits(value string) SayAs {
+	return SayAs{SayAsDigits, value}
+}
+func MakeSayAsDate(value Date) SayAs {
+	return SayAs{SayAsDate, value}
+}
+func MakeSayAsTime(value Time) SayAs {
+	return SayAs{SayAsTime, value}
+}
+func MakeSayAsDuration(value uint32) SayAs {
+	return SayAs{SayAsDuration, value}
+}
+func MakeSayAsCurrency(value Amount) SayAs {
+	return SayAs{SayAsCurrency, value}
+}
+func MakeSayAsTelephone(value string) SayAs {
+	return SayAs{SayAsTelephone, value}
+}
+func MakeSayAsCharacters(value string) SayAs {
+	return SayAs{SayAsCharacters, value}
+}
+
+const (
 	// An audio file of the prompts directory, named without language and suffix:
 	// "menu/welcome" is looked for as `<language>/menu/welcome.wav` (then `.ulaw`, `.alaw`),
 	// then in the language without region ("zh-CN" -> "zh"), then in the server's default
@@ -38,6 +223,9 @@ const (
 	// So many milliseconds of silence, 1 to 60,000.
 	PartSilence uint8 = 2
 	PartTone    uint8 = 3
+	// A value, from the recorded words of the prompt's language: files of the prompts directory
+	// below `<language>/say/`. A word that is not there is `not-found`.
+	PartSay uint8 = 4
 )
 
 // A piece of a prompt. A prompt is a list of at most 500 parts, heard without a gap between
@@ -75,6 +263,12 @@ func (self Part) Tone() Tone {
 	}
 	return self.value.(Tone)
 }
+func (self Part) Say() SayAs {
+	if self.tag != PartSay {
+		panic("tag mismatch")
+	}
+	return self.value.(SayAs)
+}
 
 func MakePartFile(value string) Part {
 	return Part{PartFile, value}
@@ -87,6 +281,9 @@ func MakePartSilence(value uint32) Part {
 }
 func MakePartTone(value Tone) Part {
 	return Part{PartTone, value}
+}
+func MakePartSay(value SayAs) Part {
+	return Part{PartSay, value}
 }
 
 const (
@@ -121,7 +318,7 @@ func MakePlayEndInterrupted(value rune) PlayEnd {
 }
 
 type PlayOptions struct {
-	// Language of `file` parts; the call's own when absent.
+	// Language of `file` and `say` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// Keys that cut the prompt short; empty: none does.
 	InterruptKeys string
@@ -174,7 +371,7 @@ type TypeAhead = uint8
 // judged at the end of the entry, not at once, so that a caller is not cut off mid-number.
 type GatherOptions struct {
 	Prompt []Part
-	// Language of `file` parts; the call's own when absent.
+	// Language of `file` and `say` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// 0 to 64, at most `max-digits`.
 	MinDigits uint8
@@ -242,7 +439,7 @@ func MakeGatherResultNoMatch(value string) GatherResult {
 type RecordOptions struct {
 	// Heard before the recording starts, without barge-in.
 	Prompt []Part
-	// Language of `file` parts; the call's own when absent.
+	// Language of `file` and `say` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// A short tone just before the recording starts; it is not part of it.
 	Beep bool
@@ -286,9 +483,9 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 	returnArea := uintptr(witRuntime.Allocate(pinner, (4 * 4), 4))
 	slice := prompt
 	length := uint32(len(slice))
-	result := witRuntime.Allocate(pinner, uintptr(length*(16+1*4)), 4)
+	result := witRuntime.Allocate(pinner, uintptr(length*(6*4)), 4)
 	for index, element := range slice {
-		base := unsafe.Add(result, index*(16+1*4))
+		base := unsafe.Add(result, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
@@ -332,6 +529,110 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
 
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf81 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf81)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf81)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf82 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf82)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf82)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf83 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf83)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf83)))
+				utf84 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf84)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf84)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf85 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf85)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf85)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf86 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf86)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf86)))
+
+			default:
+				panic("unreachable")
+			}
+
 		default:
 			panic("unreachable")
 		}
@@ -339,29 +640,29 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 	}
 
 	var option int32
-	var option2 uintptr
-	var option3 uint32
+	var option8 uintptr
+	var option9 uint32
 	switch (options).Language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option2 = 0
-		option3 = 0
+		option8 = 0
+		option9 = 0
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
-		utf81 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf81)
+		utf87 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf87)
 
 		option = int32(1)
-		option2 = uintptr(utf81)
-		option3 = uint32(len(payload))
+		option8 = uintptr(utf87)
+		option9 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	utf84 := unsafe.Pointer(unsafe.StringData((options).InterruptKeys))
-	pinner.Pin(utf84)
-	wasm_import_play(uintptr(result), length, option, option2, option3, uintptr(utf84), uint32(len((options).InterruptKeys)), returnArea)
-	var result10 witTypes.Result[PlayEnd, vireo_flow_types.Error]
+	utf810 := unsafe.Pointer(unsafe.StringData((options).InterruptKeys))
+	pinner.Pin(utf810)
+	wasm_import_play(uintptr(result), length, option, option8, option9, uintptr(utf810), uint32(len((options).InterruptKeys)), returnArea)
+	var result16 witTypes.Result[PlayEnd, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		var variant PlayEnd
@@ -378,49 +679,49 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 			panic("unreachable")
 		}
 
-		result10 = witTypes.Ok[PlayEnd, vireo_flow_types.Error](variant)
+		result16 = witTypes.Ok[PlayEnd, vireo_flow_types.Error](variant)
 	case 1:
-		var variant9 vireo_flow_types.Error
+		var variant15 vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
 		case 0:
 
-			variant9 = vireo_flow_types.MakeErrorHungUp()
+			variant15 = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
 			value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant9 = vireo_flow_types.MakeErrorDenied(value)
+			variant15 = vireo_flow_types.MakeErrorDenied(value)
 
 		case 2:
-			value5 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant9 = vireo_flow_types.MakeErrorInvalid(value5)
+			variant15 = vireo_flow_types.MakeErrorInvalid(value11)
 
 		case 3:
-			value6 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant9 = vireo_flow_types.MakeErrorNotFound(value6)
+			variant15 = vireo_flow_types.MakeErrorNotFound(value12)
 
 		case 4:
-			value7 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant9 = vireo_flow_types.MakeErrorWrongState(value7)
+			variant15 = vireo_flow_types.MakeErrorWrongState(value13)
 
 		case 5:
-			value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant9 = vireo_flow_types.MakeErrorFailed(value8)
+			variant15 = vireo_flow_types.MakeErrorFailed(value14)
 
 		default:
 			panic("unreachable")
 		}
 
-		result10 = witTypes.Err[PlayEnd, vireo_flow_types.Error](variant9)
+		result16 = witTypes.Err[PlayEnd, vireo_flow_types.Error](variant15)
 	default:
 		panic("unreachable")
 	}
-	result11 := result10
-	return result11
+	result17 := result16
+	return result17
 
 }
 
@@ -434,9 +735,9 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 	returnArea := uintptr(witRuntime.Allocate(pinner, (16 + 14*4), 4))
 	slice := (options).Prompt
 	length := uint32(len(slice))
-	result := witRuntime.Allocate(pinner, uintptr(length*(16+1*4)), 4)
+	result := witRuntime.Allocate(pinner, uintptr(length*(6*4)), 4)
 	for index, element := range slice {
-		base := unsafe.Add(result, index*(16+1*4))
+		base := unsafe.Add(result, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
@@ -479,6 +780,110 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			}
 			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
+
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf81 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf81)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf81)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf82 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf82)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf82)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf83 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf83)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf83)))
+				utf84 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf84)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf84)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf85 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf85)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf85)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf86 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf86)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf86)))
+
+			default:
+				panic("unreachable")
+			}
 
 		default:
 			panic("unreachable")
@@ -496,118 +901,62 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
 		*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))) = int8(int32(1))
-		utf81 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf81)
+		utf87 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf87)
 		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4))) = uint32(uint32(len(payload)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))) = uint32(uintptr(uintptr(utf81)))
+		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))) = uint32(uintptr(uintptr(utf87)))
 
 	default:
 		panic("unreachable")
 	}
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4))) = int8(int32((options).MinDigits))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (1 + 5*4))) = int8(int32((options).MaxDigits))
-	utf82 := unsafe.Pointer(unsafe.StringData((options).Terminators))
-	pinner.Pin(utf82)
+	utf88 := unsafe.Pointer(unsafe.StringData((options).Terminators))
+	pinner.Pin(utf88)
 	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (7 * 4))) = uint32(uint32(len((options).Terminators)))
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))) = uint32(uintptr(uintptr(utf82)))
-	slice4 := (options).Accept
-	length6 := uint32(len(slice4))
-	result5 := witRuntime.Allocate(pinner, uintptr(length6*(2*4)), 4)
-	for index, element := range slice4 {
-		base := unsafe.Add(result5, index*(2*4))
-		utf83 := unsafe.Pointer(unsafe.StringData(element))
-		pinner.Pin(utf83)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))) = uint32(uintptr(uintptr(utf88)))
+	slice10 := (options).Accept
+	length12 := uint32(len(slice10))
+	result11 := witRuntime.Allocate(pinner, uintptr(length12*(2*4)), 4)
+	for index, element := range slice10 {
+		base := unsafe.Add(result11, index*(2*4))
+		utf89 := unsafe.Pointer(unsafe.StringData(element))
+		pinner.Pin(utf89)
 		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len(element)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf83)))
+		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf89)))
 
 	}
 
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = uint32(length6)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 * 4))) = uint32(uintptr(uintptr(result5)))
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = uint32(length12)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 * 4))) = uint32(uintptr(uintptr(result11)))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (10 * 4))) = int8(int32((options).BargeIn))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (1 + 10*4))) = int8(int32((options).TypeAhead))
 	*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 10*4))) = int32((options).FirstDigitTimeoutMs)
 	*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 10*4))) = int32((options).InterDigitTimeoutMs)
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (12 + 10*4))) = int8(int32((options).Attempts))
-	slice9 := (options).NoInputPrompt
-	length11 := uint32(len(slice9))
-	result10 := witRuntime.Allocate(pinner, uintptr(length11*(16+1*4)), 4)
-	for index, element := range slice9 {
-		base := unsafe.Add(result10, index*(16+1*4))
+	slice21 := (options).NoInputPrompt
+	length23 := uint32(len(slice21))
+	result22 := witRuntime.Allocate(pinner, uintptr(length23*(6*4)), 4)
+	for index, element := range slice21 {
+		base := unsafe.Add(result22, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
 			payload := element.File()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
-			utf87 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf87)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf87)))
-
-		case PartRecording:
-			payload := element.Recording()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
-			utf88 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf88)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf88)))
-
-		case PartSilence:
-			payload := element.Silence()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(2))
-			*(*int32)(unsafe.Add(unsafe.Pointer(base), 4)) = int32(payload)
-
-		case PartTone:
-			payload := element.Tone()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(3))
-			*(*int16)(unsafe.Add(unsafe.Pointer(base), 4)) = int16(int32((payload).Frequency))
-
-			switch (payload).SecondFrequency.Tag() {
-			case witTypes.OptionNone:
-				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 1*4))) = int8(int32(0))
-
-			case witTypes.OptionSome:
-				payload := (payload).SecondFrequency.Some()
-				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 1*4))) = int8(int32(1))
-				*(*int16)(unsafe.Add(unsafe.Pointer(base), (4 + 1*4))) = int16(int32(payload))
-
-			default:
-				panic("unreachable")
-			}
-			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
-
-		default:
-			panic("unreachable")
-		}
-
-	}
-
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 11*4))) = uint32(length11)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 10*4))) = uint32(uintptr(uintptr(result10)))
-	slice14 := (options).NoMatchPrompt
-	length16 := uint32(len(slice14))
-	result15 := witRuntime.Allocate(pinner, uintptr(length16*(16+1*4)), 4)
-	for index, element := range slice14 {
-		base := unsafe.Add(result15, index*(16+1*4))
-
-		switch element.Tag() {
-		case PartFile:
-			payload := element.File()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
-			utf812 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf812)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf812)))
-
-		case PartRecording:
-			payload := element.Recording()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
 			utf813 := unsafe.Pointer(unsafe.StringData(payload))
 			pinner.Pin(utf813)
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf813)))
 
+		case PartRecording:
+			payload := element.Recording()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
+			utf814 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf814)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf814)))
+
 		case PartSilence:
 			payload := element.Silence()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(2))
@@ -633,16 +982,280 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
 
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf815 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf815)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf815)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf816 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf816)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf816)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf817 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf817)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf817)))
+				utf818 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf818)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf818)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf819 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf819)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf819)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf820 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf820)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf820)))
+
+			default:
+				panic("unreachable")
+			}
+
 		default:
 			panic("unreachable")
 		}
 
 	}
 
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 13*4))) = uint32(length16)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 12*4))) = uint32(uintptr(uintptr(result15)))
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 11*4))) = uint32(length23)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 10*4))) = uint32(uintptr(uintptr(result22)))
+	slice32 := (options).NoMatchPrompt
+	length34 := uint32(len(slice32))
+	result33 := witRuntime.Allocate(pinner, uintptr(length34*(6*4)), 4)
+	for index, element := range slice32 {
+		base := unsafe.Add(result33, index*(6*4))
+
+		switch element.Tag() {
+		case PartFile:
+			payload := element.File()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
+			utf824 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf824)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf824)))
+
+		case PartRecording:
+			payload := element.Recording()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
+			utf825 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf825)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf825)))
+
+		case PartSilence:
+			payload := element.Silence()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(2))
+			*(*int32)(unsafe.Add(unsafe.Pointer(base), 4)) = int32(payload)
+
+		case PartTone:
+			payload := element.Tone()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(3))
+			*(*int16)(unsafe.Add(unsafe.Pointer(base), 4)) = int16(int32((payload).Frequency))
+
+			switch (payload).SecondFrequency.Tag() {
+			case witTypes.OptionNone:
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 1*4))) = int8(int32(0))
+
+			case witTypes.OptionSome:
+				payload := (payload).SecondFrequency.Some()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 1*4))) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (4 + 1*4))) = int16(int32(payload))
+
+			default:
+				panic("unreachable")
+			}
+			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
+
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf826 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf826)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf826)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf827 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf827)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf827)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf828 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf828)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf828)))
+				utf829 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf829)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf829)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf830 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf830)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf830)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf831 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf831)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf831)))
+
+			default:
+				panic("unreachable")
+			}
+
+		default:
+			panic("unreachable")
+		}
+
+	}
+
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 13*4))) = uint32(length34)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 12*4))) = uint32(uintptr(uintptr(result33)))
 	wasm_import_gather(returnArea, returnArea)
-	var result24 witTypes.Result[GatherResult, vireo_flow_types.Error]
+	var result42 witTypes.Result[GatherResult, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		var variant GatherResult
@@ -657,57 +1270,57 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			variant = MakeGatherResultNoInput()
 
 		case 2:
-			value17 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value35 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = MakeGatherResultNoMatch(value17)
+			variant = MakeGatherResultNoMatch(value35)
 
 		default:
 			panic("unreachable")
 		}
 
-		result24 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
+		result42 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
 	case 1:
-		var variant23 vireo_flow_types.Error
+		var variant41 vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
 		case 0:
 
-			variant23 = vireo_flow_types.MakeErrorHungUp()
+			variant41 = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
-			value18 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value36 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant23 = vireo_flow_types.MakeErrorDenied(value18)
+			variant41 = vireo_flow_types.MakeErrorDenied(value36)
 
 		case 2:
-			value19 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value37 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant23 = vireo_flow_types.MakeErrorInvalid(value19)
+			variant41 = vireo_flow_types.MakeErrorInvalid(value37)
 
 		case 3:
-			value20 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value38 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant23 = vireo_flow_types.MakeErrorNotFound(value20)
+			variant41 = vireo_flow_types.MakeErrorNotFound(value38)
 
 		case 4:
-			value21 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value39 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant23 = vireo_flow_types.MakeErrorWrongState(value21)
+			variant41 = vireo_flow_types.MakeErrorWrongState(value39)
 
 		case 5:
-			value22 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value40 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant23 = vireo_flow_types.MakeErrorFailed(value22)
+			variant41 = vireo_flow_types.MakeErrorFailed(value40)
 
 		default:
 			panic("unreachable")
 		}
 
-		result24 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant23)
+		result42 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant41)
 	default:
 		panic("unreachable")
 	}
-	result25 := result24
-	return result25
+	result43 := result42
+	return result43
 
 }
 
@@ -721,9 +1334,9 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 	returnArea := uintptr(witRuntime.Allocate(pinner, (8 + 3*4), 4))
 	slice := (options).Prompt
 	length := uint32(len(slice))
-	result := witRuntime.Allocate(pinner, uintptr(length*(16+1*4)), 4)
+	result := witRuntime.Allocate(pinner, uintptr(length*(6*4)), 4)
 	for index, element := range slice {
-		base := unsafe.Add(result, index*(16+1*4))
+		base := unsafe.Add(result, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
@@ -767,6 +1380,110 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
 
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf81 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf81)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf81)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf82 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf82)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf82)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf83 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf83)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf83)))
+				utf84 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf84)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf84)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf85 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf85)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf85)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf86 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf86)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf86)))
+
+			default:
+				panic("unreachable")
+			}
+
 		default:
 			panic("unreachable")
 		}
@@ -774,40 +1491,40 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 	}
 
 	var option int32
-	var option2 uintptr
-	var option3 uint32
+	var option8 uintptr
+	var option9 uint32
 	switch (options).Language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option2 = 0
-		option3 = 0
+		option8 = 0
+		option9 = 0
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
-		utf81 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf81)
+		utf87 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf87)
 
 		option = int32(1)
-		option2 = uintptr(utf81)
-		option3 = uint32(len(payload))
+		option8 = uintptr(utf87)
+		option9 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	var result4 int32
+	var result10 int32
 	if (options).Beep {
-		result4 = 1
+		result10 = 1
 	} else {
-		result4 = 0
+		result10 = 0
 	}
-	utf85 := unsafe.Pointer(unsafe.StringData((options).Terminators))
-	pinner.Pin(utf85)
-	wasm_import_record(uintptr(result), length, option, option2, option3, result4, int32((options).MaxDurationMs), int32((options).SilenceMs), uintptr(utf85), uint32(len((options).Terminators)), returnArea)
-	var result11 witTypes.Result[Message, vireo_flow_types.Error]
+	utf811 := unsafe.Pointer(unsafe.StringData((options).Terminators))
+	pinner.Pin(utf811)
+	wasm_import_record(uintptr(result), length, option, option8, option9, result10, int32((options).MaxDurationMs), int32((options).SilenceMs), uintptr(utf811), uint32(len((options).Terminators)), returnArea)
+	var result17 witTypes.Result[Message, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))))
 
-		result11 = witTypes.Ok[Message, vireo_flow_types.Error](Message{Id: value, DurationMs: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4)))), EndedBy: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 3*4)))))})
+		result17 = witTypes.Ok[Message, vireo_flow_types.Error](Message{Id: value, DurationMs: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4)))), EndedBy: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 3*4)))))})
 	case 1:
 		var variant vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
@@ -816,40 +1533,40 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 			variant = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
-			value6 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorDenied(value6)
+			variant = vireo_flow_types.MakeErrorDenied(value12)
 
 		case 2:
-			value7 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorInvalid(value7)
+			variant = vireo_flow_types.MakeErrorInvalid(value13)
 
 		case 3:
-			value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorNotFound(value8)
+			variant = vireo_flow_types.MakeErrorNotFound(value14)
 
 		case 4:
-			value9 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value15 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorWrongState(value9)
+			variant = vireo_flow_types.MakeErrorWrongState(value15)
 
 		case 5:
-			value10 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value16 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorFailed(value10)
+			variant = vireo_flow_types.MakeErrorFailed(value16)
 
 		default:
 			panic("unreachable")
 		}
 
-		result11 = witTypes.Err[Message, vireo_flow_types.Error](variant)
+		result17 = witTypes.Err[Message, vireo_flow_types.Error](variant)
 	default:
 		panic("unreachable")
 	}
-	result12 := result11
-	return result12
+	result18 := result17
+	return result18
 
 }
 
@@ -863,9 +1580,9 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 	returnArea := uintptr(witRuntime.Allocate(pinner, (4 * 4), 4))
 	slice := prompt
 	length := uint32(len(slice))
-	result := witRuntime.Allocate(pinner, uintptr(length*(16+1*4)), 4)
+	result := witRuntime.Allocate(pinner, uintptr(length*(6*4)), 4)
 	for index, element := range slice {
-		base := unsafe.Add(result, index*(16+1*4))
+		base := unsafe.Add(result, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
@@ -909,6 +1626,110 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 			*(*int32)(unsafe.Add(unsafe.Pointer(base), (8 + 1*4))) = int32((payload).DurationMs)
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), (12 + 1*4))) = int8(int32((payload).LevelDbm0))
 
+		case PartSay:
+			payload := element.Say()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			switch payload.Tag() {
+			case SayAsNumber:
+				payload := payload.Number()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
+				utf81 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf81)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf81)))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 4*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsOrdinal:
+				payload := payload.Ordinal()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(1))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Value))
+
+				switch (payload).Gender.Tag() {
+				case witTypes.OptionNone:
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(0))
+
+				case witTypes.OptionSome:
+					payload := (payload).Gender.Some()
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32(1))
+					*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32(payload))
+
+				default:
+					panic("unreachable")
+				}
+
+			case SayAsDigits:
+				payload := payload.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
+				utf82 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf82)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf82)))
+
+			case SayAsDate:
+				payload := payload.Date()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(3))
+				*(*int16)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int16(int32((payload).Year))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Month))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (3 + 2*4))) = int8(int32((payload).Day))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (4 + 2*4))) = int8(int32((payload).Style))
+
+			case SayAsTime:
+				payload := payload.Time()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(4))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32((payload).Hour))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 2*4))) = int8(int32((payload).Minute))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 + 2*4))) = int8(int32((payload).Hours))
+
+			case SayAsDuration:
+				payload := payload.Duration()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(5))
+				*(*int32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int32(payload)
+
+			case SayAsCurrency:
+				payload := payload.Currency()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
+				utf83 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf83)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf83)))
+				utf84 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf84)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf84)))
+
+			case SayAsTelephone:
+				payload := payload.Telephone()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
+				utf85 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf85)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf85)))
+
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf86 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf86)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf86)))
+
+			default:
+				panic("unreachable")
+			}
+
 		default:
 			panic("unreachable")
 		}
@@ -916,37 +1737,37 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 	}
 
 	var option int32
-	var option2 uintptr
-	var option3 uint32
+	var option8 uintptr
+	var option9 uint32
 	switch language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option2 = 0
-		option3 = 0
+		option8 = 0
+		option9 = 0
 	case witTypes.OptionSome:
 		payload := language.Some()
-		utf81 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf81)
+		utf87 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf87)
 
 		option = int32(1)
-		option2 = uintptr(utf81)
-		option3 = uint32(len(payload))
+		option8 = uintptr(utf87)
+		option9 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	var result4 int32
+	var result10 int32
 	if repeat {
-		result4 = 1
+		result10 = 1
 	} else {
-		result4 = 0
+		result10 = 0
 	}
-	wasm_import_start_playing(uintptr(result), length, option, option2, option3, result4, returnArea)
-	var result9 witTypes.Result[witTypes.Unit, vireo_flow_types.Error]
+	wasm_import_start_playing(uintptr(result), length, option, option8, option9, result10, returnArea)
+	var result15 witTypes.Result[witTypes.Unit, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 
-		result9 = witTypes.Ok[witTypes.Unit, vireo_flow_types.Error](witTypes.Unit{})
+		result15 = witTypes.Ok[witTypes.Unit, vireo_flow_types.Error](witTypes.Unit{})
 	case 1:
 		var variant vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
@@ -960,35 +1781,35 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 			variant = vireo_flow_types.MakeErrorDenied(value)
 
 		case 2:
-			value5 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorInvalid(value5)
+			variant = vireo_flow_types.MakeErrorInvalid(value11)
 
 		case 3:
-			value6 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorNotFound(value6)
+			variant = vireo_flow_types.MakeErrorNotFound(value12)
 
 		case 4:
-			value7 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorWrongState(value7)
+			variant = vireo_flow_types.MakeErrorWrongState(value13)
 
 		case 5:
-			value8 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorFailed(value8)
+			variant = vireo_flow_types.MakeErrorFailed(value14)
 
 		default:
 			panic("unreachable")
 		}
 
-		result9 = witTypes.Err[witTypes.Unit, vireo_flow_types.Error](variant)
+		result15 = witTypes.Err[witTypes.Unit, vireo_flow_types.Error](variant)
 	default:
 		panic("unreachable")
 	}
-	result10 := result9
-	return result10
+	result16 := result15
+	return result16
 
 }
 

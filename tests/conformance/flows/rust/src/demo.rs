@@ -1,4 +1,4 @@
-//! An information line: opening hours, a balance said digit by digit, a message for the office.
+//! An information line: opening hours, a balance, a message for the office.
 
 use std::time::Duration;
 
@@ -51,13 +51,7 @@ fn balance(call: &Call) -> Result<()> {
         return Ok(());
     };
     match kv::get_text(&format!("balance/{number}"))? {
-        Some(amount) => {
-            let digits: Vec<String> = amount
-                .chars()
-                .map(|digit| format!("digits/{digit}"))
-                .collect();
-            call.play(("demo/balance", digits))
-        }
+        Some(amount) => call.play(("demo/balance", say::number(amount))),
         None => call.play("demo/no-such-number"),
     }
 }

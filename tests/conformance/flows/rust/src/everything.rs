@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use vireo_sdk::clock::LocalTime;
 use vireo_sdk::prelude::*;
+use vireo_sdk::say::{DateStyle, Gender, Hours};
 use vireo_sdk::{Part, PlayEnd};
 
 pub fn flow(call: &Call) -> Result<()> {
@@ -61,6 +62,20 @@ fn prompts(call: &Call) -> Result<()> {
         PlayEnd::Interrupted(key) => info!("interrupted by {key}"),
     }
     call.play("goodbye")?;
+    call.play([
+        say::number(-21).gender(Gender::Feminine),
+        say::number("3.50"),
+        say::ordinal(3).gender(Gender::Neuter),
+        say::digits("407*"),
+        say::date(2024, 2, 29),
+        say::date(2026, 11, 22).style(DateStyle::WeekdayDayMonth),
+        say::time(14, 5),
+        say::time(24, 0).hours(Hours::TwentyFour),
+        say::duration(Duration::from_millis(3_661_500)),
+        say::currency("12.50", "EUR"),
+        say::telephone("+49 30 123"),
+        say::characters("aé-1"),
+    ])?;
     call.start_playing(["a", "b"])?;
     call.repeat_playing("music")?;
     call.stop_playing()
