@@ -20,18 +20,18 @@ help:
 
 ## Place a real call to the demo flow and check what was heard
 .PHONY: demo
-demo: setup prompts flows build
+demo: setup words flows build
 	$(call STEP,A call to the demo flow)
 	@$(VIREO) demo --config examples/demo.toml
 
 ## Leave the demo's server running for your softphone (ADDRESS=... for one on another machine)
 .PHONY: run
-run: setup prompts flows build
+run: setup words flows build
 	@scripts/run.sh $(VIREO) $(ADDRESS)
 
 ## Run all checks and tests, end to end with SIPp
 .PHONY: test
-test: setup prompts flows check build languages
+test: setup words flows check build languages
 	$(call STEP,Tests of the SDK and of the flows)
 	@for crate in $(FLOW_CRATES); do \
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
@@ -84,6 +84,12 @@ languages: build
 	$(call STEP,Flow languages)
 	@scripts/languages.sh fetch
 	@VIREO=$(VIREO) scripts/build-conformance.sh
+
+## Make the words of numbers, dates and amounts in target/prompts, in English and Mandarin
+.PHONY: words
+words: prompts build
+	$(call STEP,Words)
+	@for language in en zh; do $(VIREO) prompts build --language $$language --out target/prompts; done
 
 ## Make the prompts of examples and tests in target/prompts
 .PHONY: prompts

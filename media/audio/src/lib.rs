@@ -20,6 +20,7 @@ mod sums;
 pub mod tone;
 pub mod vad;
 pub mod wav;
+pub mod word;
 
 pub use codec::Codec;
 pub use level::{SILENCE_DBM0, level_dbm0, peak_of_sine};

@@ -19,3 +19,4 @@ mod replay;
 pub mod serve;
 pub mod timeline;
 mod trace;
+mod wordset;

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::audit::AuditArgs;
 use super::develop::{BuildArgs, NewArgs};
 use super::export::ExportArgs;
+use super::prompts::PromptsCommand;
 use super::replay::ReplayArgs;
 use super::trace::TraceArgs;
 use crate::config::{SipAddress, SipTransport};
@@ -90,6 +91,9 @@ pub enum Command {
     /// Runs recorded calls against another version of their flow, and says where it parts from what
     /// happened. Nothing is done for real: every answer comes from the calls' journals.
     Replay(ReplayArgs),
+    /// Makes, checks and lists the recorded words that numbers, dates and amounts are said with.
+    #[command(subcommand)]
+    Prompts(PromptsCommand),
     /// Deploys flows and shows what serves.
     #[command(subcommand)]
     Flow(FlowCommand),

@@ -15,6 +15,7 @@ mod explain;
 mod export;
 mod flow;
 mod output;
+mod prompts;
 mod recorded;
 mod replay;
 mod route;
@@ -38,6 +39,7 @@ pub use error::{CliError, Exit};
 pub use export::ExportArgs;
 pub(crate) use output::short;
 pub use output::{Output, Table};
+pub use prompts::{PromptsCommand, Spoken, WordsArgs};
 pub(crate) use recorded::{RecordedCalls, served_component};
 pub use replay::{Candidate, ReplayArgs};
 pub use selector::Selector;
@@ -126,6 +128,7 @@ pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliErr
         Command::Replay(args) => engine.replay(args, global, output),
         Command::New(args) => develop::new(args, output),
         Command::Build(args) => develop::build(args, output),
+        Command::Prompts(command) => prompts::run(command, output),
         Command::Config(command) => config::run(command, global, output),
         Command::Explain { code } => explain::run(code.as_deref(), output),
         Command::Openapi => {

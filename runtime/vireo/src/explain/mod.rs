@@ -133,6 +133,10 @@ codes! {
     ReplayDiffers = "VR0171",
     /// A file of exported journals is not understood.
     JournalUnusable = "VR0172",
+    /// Recorded words are missing, or cannot be used as they are.
+    WordsFaulty = "VR0180",
+    /// The synthesizer cannot be run, or refused to speak.
+    SynthesizerFailed = "VR0181",
 }
 
 impl Code {

@@ -9,3 +9,4 @@ mod cli;
 mod fake;
 mod flowtest;
 mod replay;
+mod words;
