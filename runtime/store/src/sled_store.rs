@@ -29,7 +29,7 @@ use crate::{Batch, DurableCallback, Pair, Range, Result, Store, StoreError, Swap
 /// Sixteen values of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES) fit into a segment of this size.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// So many bytes of writes are moved into sled together.
+/// So many bytes of writes are moved into sled together; more when many calls are up.
 const MERGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a disk that takes nothing may make us keep in memory.
@@ -45,12 +45,13 @@ pub struct SledOptions {
 }
 
 impl SledOptions {
-    /// The store in `dir`, flushed 50 ms after a write, with 16 MiB of page cache.
+    /// The store in `dir`, flushed 50 ms after a write, with 4 MiB of page cache.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             flush_interval: Duration::from_millis(50),
-            cache_bytes: 16 * 1024 * 1024,
+            // Merges write ever onwards, and what is read was mostly written long ago.
+            cache_bytes: 4 * 1024 * 1024,
             merge_bytes: MERGE_BYTES,
         }
     }
@@ -126,6 +127,7 @@ impl SledOptions {
 
 /// Moves what the last process left in the log into sled, and begins a new log.
 fn recover(log_dir: &Path, shared: &Shared, target: &Target) -> Result<LogFile> {
+    commit_log::discard_spare(log_dir)?;
     let (old, next) = commit_log::files(log_dir)?;
     let mut overlay = shared.lock();
     for path in &old {
@@ -173,10 +175,7 @@ impl Commits {
     fn flush(&mut self) -> Result<()> {
         self.commit()?;
         // Only now: nobody waits for a merge.
-        let due = {
-            let overlay = self.shared.lock();
-            overlay.recent_bytes() >= self.merge_bytes && !overlay.is_merging()
-        };
+        let due = self.shared.lock().is_merge_due(self.merge_bytes);
         if due && let Err(error) = self.begin_merge() {
             tracing::error!(%error, "the store could not begin a new commit log");
         }
@@ -279,9 +278,9 @@ impl Drop for SledStore {
             // From the log and not from memory: what the disk did not take was reported as lost.
             *self.shared.lock() = Overlay::new();
             let log = recover(&log_dir, &self.shared, &target)?;
+            commit_log::discard_spare(&log_dir)?;
             if !self.shared.lock().has_passing() {
-                fs::remove_file(log.path())
-                    .map_err(|error| StoreError::io("delete", log.path(), error))?;
+                log.delete()?;
             }
             Ok::<_, StoreError>(())
         };

@@ -1,13 +1,16 @@
 //! The commit log: every write since the last merge into sled, in the order in which it was made.
 //!
 //! ```text
-//! log/<generation, 16 hexadecimal digits>     "VIREOLG1", then frames:
-//! frame      length of the writes (u32), their CRC-32 (u32), the writes
+//! log/<generation, 16 hexadecimal digits>     "VIREOLG2", then frames:
+//! frame      length of the writes (u32), CRC-32 of generation and writes (u32), the writes
 //! write      0: deletion, 1: put (u8); length of the key (u16), of the value (u32); key; value
+//! log/spare  an old log, to be written over
 //! ```
 //!
 //! Numbers are little-endian. One frame is one flush, so a crash loses whole flushes, the last ones,
-//! and never a part of a batch. A flush costs one write and one sync of a file that only grows.
+//! and never a part of a batch. A flush costs one write and one sync. A log whose writes are all in
+//! sled is kept for the next one to be written over it: neither its blocks nor its pages in memory
+//! have to be found again. What is left in it of before carries another generation in its CRCs.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -16,10 +19,11 @@ use std::path::{Path, PathBuf};
 
 use crate::{Result, StoreError};
 
-const MAGIC: &[u8; 8] = b"VIREOLG1";
+const MAGIC: &[u8; 8] = b"VIREOLG2";
+const SPARE: &str = "spare";
 const HEADER: usize = 8;
 /// The memory that an empty frame keeps at the most, in bytes.
-const KEPT: usize = 1024 * 1024;
+const KEPT: usize = 2 * 1024 * 1024;
 const DELETION: u8 = 0;
 const PUT: u8 = 1;
 
@@ -66,12 +70,19 @@ impl Frame {
         self.0.len() - HEADER
     }
 
-    fn sealed(&mut self) -> &[u8] {
+    fn sealed(&mut self, generation: u64) -> &[u8] {
         let (header, writes) = self.0.split_at_mut(HEADER);
         header[..4].copy_from_slice(&(writes.len() as u32).to_le_bytes());
-        header[4..].copy_from_slice(&crc32fast::hash(writes).to_le_bytes());
+        header[4..].copy_from_slice(&checksum(generation, writes).to_le_bytes());
         &self.0
     }
+}
+
+fn checksum(generation: u64, writes: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&generation.to_le_bytes());
+    crc.update(writes);
+    crc.finalize()
 }
 
 /// The file that takes the next frames.
@@ -79,6 +90,7 @@ impl Frame {
 pub(super) struct LogFile {
     file: File,
     path: PathBuf,
+    generation: u64,
     end: u64,
 }
 
@@ -86,9 +98,14 @@ impl LogFile {
     pub fn create(dir: &Path, generation: u64) -> Result<Self> {
         let path = dir.join(format!("{generation:016x}"));
         let create = || -> io::Result<File> {
-            let mut file = File::create_new(&path)?;
+            let mut file = match fs::rename(dir.join(SPARE), &path) {
+                Ok(()) => File::options().write(true).open(&path)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => File::create_new(&path)?,
+                Err(error) => return Err(error),
+            };
             file.write_all(MAGIC)?;
             file.sync_all()?;
+            // Before the first frame: it is found under the name of its generation, or not at all.
             File::open(dir)?.sync_all()?;
             Ok(file)
         };
@@ -96,18 +113,20 @@ impl LogFile {
         Ok(Self {
             file,
             path,
+            generation,
             end: MAGIC.len() as u64,
         })
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Deletes the log: nothing in it is needed any more.
+    pub fn delete(self) -> Result<()> {
+        fs::remove_file(&self.path).map_err(|error| StoreError::io("delete", &self.path, error))
     }
 
     /// Brings a frame to disk. After an error the same frame is to be given again: it is written to
     /// the same place, because nobody knows how much of it is there.
     pub fn commit(&mut self, frame: &mut Frame) -> Result<()> {
-        let bytes = frame.sealed();
+        let bytes = frame.sealed(self.generation);
         self.file
             .write_all_at(bytes, self.end)
             .and_then(|()| self.file.sync_data())
@@ -125,10 +144,7 @@ pub(super) fn files(dir: &Path) -> Result<(Vec<PathBuf>, u64)> {
         let path = entry
             .map_err(|error| StoreError::io("list", dir, error))?
             .path();
-        let generation = path
-            .file_name()
-            .and_then(|name| u64::from_str_radix(name.to_str()?, 16).ok());
-        if let Some(generation) = generation {
+        if let Some(generation) = generation(&path) {
             found.push((generation, path));
         }
     }
@@ -137,15 +153,43 @@ pub(super) fn files(dir: &Path) -> Result<(Vec<PathBuf>, u64)> {
     Ok((found.into_iter().map(|(_, path)| path).collect(), next))
 }
 
+fn generation(path: &Path) -> Option<u64> {
+    u64::from_str_radix(path.file_name()?.to_str()?, 16).ok()
+}
+
+/// Puts a log aside whose writes are all in sled: the next one is written over it. One that is gone
+/// already is no error.
+pub(super) fn retire(path: &Path) -> Result<()> {
+    match fs::rename(path, path.with_file_name(SPARE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("rename", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the log that was put aside. Generations begin anew when there is no log, and what a spare one
+/// holds must not be of a generation to come.
+pub(super) fn discard_spare(dir: &Path) -> Result<()> {
+    let spare = dir.join(SPARE);
+    match fs::remove_file(&spare) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io("delete", spare, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Shows every write of a file to `visit`. A last frame that was cut short was never promised to
-/// anybody and is left out.
+/// anybody and is left out, as is what an older log has left behind it.
 pub(super) fn replay(path: &Path, mut visit: impl FnMut(&[u8], Option<&[u8]>)) -> Result<()> {
     let bytes = fs::read(path).map_err(|error| StoreError::io("read", path, error))?;
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
         // Its creation was cut short, before anything was written.
         return Ok(());
     };
-    while let Some((writes, after)) = next_frame(rest) {
+    let generation = generation(path).unwrap_or_default();
+    while let Some((writes, after)) = next_frame(rest, generation) {
         let mut left = writes;
         while let Some((key, value, after)) = next_write(left) {
             visit(key, value);
@@ -153,21 +197,15 @@ pub(super) fn replay(path: &Path, mut visit: impl FnMut(&[u8], Option<&[u8]>)) -
         }
         rest = after;
     }
-    if !rest.is_empty() {
-        tracing::warn!(
-            path = %path.display(), bytes = rest.len(),
-            "the commit log ends in a write that the last process could not finish"
-        );
-    }
     Ok(())
 }
 
 /// The writes of the first whole frame, and what comes after it.
-fn next_frame(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+fn next_frame(bytes: &[u8], generation: u64) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (crc, rest) = rest.split_first_chunk::<4>()?;
     let (writes, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    (crc32fast::hash(writes) == u32::from_le_bytes(*crc)).then_some((writes, rest))
+    (checksum(generation, writes) == u32::from_le_bytes(*crc)).then_some((writes, rest))
 }
 
 /// A write: its key, its value (`None`: deletion), and what comes after it.
@@ -211,21 +249,48 @@ mod tests {
             (b"b".to_vec(), Some(vec![])),
             (b"a".to_vec(), None),
         ];
-        assert_eq!(read(log.path()), all);
-        let whole = fs::read(log.path()).unwrap();
-        let first_end = whole.len() - second.sealed().len();
+        assert_eq!(read(&log.path), all);
+        let whole = fs::read(&log.path).unwrap();
+        let first_end = whole.len() - second.sealed(7).len();
         for cut in 0..whole.len() {
-            fs::write(log.path(), &whole[..cut]).unwrap();
+            fs::write(&log.path, &whole[..cut]).unwrap();
             let expected = if cut < first_end { &[][..] } else { &all[..2] };
-            assert_eq!(read(log.path()), expected, "cut at {cut}");
+            assert_eq!(read(&log.path), expected, "cut at {cut}");
         }
         for flipped in first_end..whole.len() {
             let mut bytes = whole.clone();
             bytes[flipped] ^= 0x40;
-            fs::write(log.path(), &bytes).unwrap();
-            assert_eq!(read(log.path()), all[..2], "flipped at {flipped}");
+            fs::write(&log.path, &bytes).unwrap();
+            assert_eq!(read(&log.path), all[..2], "flipped at {flipped}");
         }
         let (found, next) = files(dir.path()).unwrap();
-        assert_eq!((found, next), (vec![log.path().to_owned()], 8));
+        assert_eq!((found, next), (vec![log.path.clone()], 8));
+    }
+
+    #[test]
+    fn a_log_that_is_written_over_shows_nothing_of_before() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut old = LogFile::create(dir.path(), 1).unwrap();
+        let mut frame = Frame::new();
+        for key in [b"a", b"b", b"c"] {
+            frame.clear();
+            frame.push(key, Some(b"old"));
+            old.commit(&mut frame).unwrap();
+        }
+        retire(&old.path).unwrap();
+        assert_eq!(files(dir.path()).unwrap(), (vec![], 0), "no log any more");
+
+        let mut log = LogFile::create(dir.path(), 2).unwrap();
+        assert_eq!(read(&log.path), [], "before its first frame");
+        frame.clear();
+        // As long as the old ones, so that the next old frame begins where this one ends.
+        frame.push(b"a", Some(b"new"));
+        log.commit(&mut frame).unwrap();
+        assert_eq!(read(&log.path), [(b"a".to_vec(), Some(b"new".to_vec()))]);
+        assert!(fs::read(&log.path).unwrap().ends_with(b"cold"));
+        retire(&log.path).unwrap();
+        discard_spare(dir.path()).unwrap();
+        discard_spare(dir.path()).unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -1,7 +1,7 @@
 //! The directory of a store: what lies in it, and the marks that say that it is whole.
 //!
 //! ```text
-//! <directory>/FORMAT   "vireo-store 2": written last, once the store is whole
+//! <directory>/FORMAT   "vireo-store 3": written last, once the store is whole
 //! <directory>/sled/    sled's own files
 //! <directory>/log/     the commit log: what is not in sled yet
 //! ```
@@ -18,7 +18,7 @@ use super::engine;
 use crate::{Result, StoreError};
 
 /// The layout of keys and records, as it stands in the mark. Changes with every incompatible change.
-pub(super) const FORMAT: &str = "vireo-store 2";
+pub(super) const FORMAT: &str = "vireo-store 3";
 const FORMAT_KEY: &[u8] = b"!format";
 const FORMAT_FILE: &str = "FORMAT";
 pub(super) const SLED_DIR: &str = "sled";

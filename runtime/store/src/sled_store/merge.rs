@@ -1,6 +1,6 @@
 //! Moving what the log holds into sled.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::overlay::Writes;
-use super::{Shared, engine};
+use super::{Shared, commit_log, engine};
 use crate::{Result, StoreError};
 
 /// A leaf of sled's tree holds so many pairs; the next one splits it in two.
@@ -49,7 +49,7 @@ impl Target {
         })
     }
 
-    /// Moves the writes, and deletes their logs when sled has them on disk. Doing it again, wholly or in
+    /// Moves the writes, and puts their logs aside when sled has them on disk. Doing it again, wholly or in
     /// part, changes nothing.
     pub fn merge(&self, writes: &Writes, old: &[PathBuf]) -> Result<()> {
         for (key, value) in filling_pages(writes) {
@@ -62,9 +62,8 @@ impl Target {
         if !writes.is_empty() {
             self.flush()?;
         }
-        old.iter().try_for_each(|path| {
-            fs::remove_file(path).map_err(|error| StoreError::io("delete", path, error))
-        })
+        // In the order of their age: while an older one is there, so are all that came after it.
+        old.iter().try_for_each(|path| commit_log::retire(path))
     }
 
     /// sled asks the kernel to write its buffers out (`sync_file_range`), but not for the file's length

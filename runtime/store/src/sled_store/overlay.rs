@@ -47,6 +47,8 @@ fn is_all_passing(range: (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
 #[derive(Debug)]
 pub(super) struct Overlay {
     passing: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    /// Bytes of keys and values in `passing`.
+    passing_bytes: usize,
     recent: Writes,
     /// Bytes of keys and values that `recent` was given.
     recent_bytes: usize,
@@ -59,6 +61,7 @@ impl Overlay {
     pub fn new() -> Self {
         Self {
             passing: BTreeMap::new(),
+            passing_bytes: 0,
             recent: Writes::new(),
             recent_bytes: 0,
             merging: None,
@@ -82,8 +85,14 @@ impl Overlay {
     /// Takes what the log has already.
     pub fn take(&mut self, key: &[u8], value: Option<&[u8]>) {
         match (is_passing(key), value) {
-            (true, Some(value)) => drop(self.passing.insert(key.into(), value.into())),
-            (true, None) => drop(self.passing.remove(key)),
+            (true, value) => {
+                let before = match value {
+                    Some(value) => self.passing.insert(key.into(), value.into()),
+                    None => self.passing.remove(key),
+                };
+                self.passing_bytes += value.map_or(0, |value| key.len() + value.len());
+                self.passing_bytes -= before.map_or(0, |before| key.len() + before.len());
+            }
             (false, value) => {
                 self.recent_bytes += key.len() + value.map_or(0, <[u8]>::len);
                 self.recent.insert(key.into(), value.map(Into::into));
@@ -91,12 +100,10 @@ impl Overlay {
         }
     }
 
-    pub fn recent_bytes(&self) -> usize {
-        self.recent_bytes
-    }
-
-    pub fn is_merging(&self) -> bool {
-        self.merging.is_some()
+    /// Is there enough for a merge of so many bytes? What stays here is written into each new log, so
+    /// with many calls up a merge is to be larger.
+    pub fn is_merge_due(&self, merge_bytes: usize) -> bool {
+        self.merging.is_none() && self.recent_bytes >= merge_bytes.max(2 * self.passing_bytes)
     }
 
     pub fn has_passing(&self) -> bool {

@@ -58,9 +58,9 @@ fn another_format_is_refused_and_left_alone() {
         matches!(&error, StoreError::ForeignVersion { found, .. } if found == "vireo-store 1"),
         "{error}"
     );
-    assert!(error.to_string().contains("vireo-store 2"), "{error}");
+    assert!(error.to_string().contains("vireo-store 3"), "{error}");
     // Put back, it is as it was.
-    fs::write(dir.path().join("FORMAT"), "vireo-store 2\n").unwrap();
+    fs::write(dir.path().join("FORMAT"), "vireo-store 3\n").unwrap();
     SledStore::open(dir.path()).unwrap();
 }
 
@@ -75,7 +75,7 @@ fn a_creation_that_was_cut_short_is_begun_again() {
     drop(store);
     assert_eq!(
         fs::read_to_string(dir.path().join("FORMAT")).unwrap(),
-        "vireo-store 2\n"
+        "vireo-store 3\n"
     );
     assert!(!dir.path().join("FORMAT.new").exists());
 }
