@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::json;
 use tokio::time::Instant;
 use vireo_host::contract::{Error, Info};
@@ -47,6 +48,23 @@ struct Chosen {
     language: String,
     parameters: Arc<BTreeMap<String, String>>,
     pick: Pick,
+}
+
+/// What the timeline says of a flow's end.
+#[derive(Serialize)]
+struct FlowEnded {
+    outcome: String,
+    host_calls: u64,
+    cpu_us: u64,
+    memory_peak: u64,
+}
+
+/// What the timeline says of the call's record.
+#[derive(Serialize)]
+struct Recorded {
+    outcome: cdr::Outcome,
+    ended_by: cdr::EndedBy,
+    talk_ms: u64,
 }
 
 /// A call that is refused before any flow sees it.
@@ -348,7 +366,8 @@ impl Run {
     }
 }
 
-/// Runs the flow, and its fallback when it fails; then ends the call.
+/// Runs the flow, and its fallback when it fails; then ends the call. What few calls come to is boxed, so
+/// that the others do not hold room for it.
 async fn run_flows(
     shared: &Shared,
     settings: &Settings,
@@ -369,12 +388,12 @@ async fn run_flows(
         report_failure(&mut actor, flow, version.digest(), &outcome);
         if let (false, Some(apology)) = (actor.is_over(), &settings.apology) {
             run.apologised = true;
-            apologise(&mut actor, apology).await;
+            Box::pin(apologise(&mut actor, apology)).await;
         }
         let fallback = (settings.flows.get(flow)).and_then(|flow| flow.fallback.as_deref());
         if let (false, Some(next)) = (actor.is_over(), fallback) {
             let next = Candidate { flow: next, ..call };
-            actor = run_fallback(shared, settings, next, actor).await;
+            actor = Box::pin(run_fallback(shared, settings, next, actor)).await;
         }
     }
     if !actor.is_over() {
@@ -388,7 +407,7 @@ async fn run_flows(
         } else {
             Request::Hangup
         };
-        if let Err(error) = actor.perform_aside(&ending).await
+        if let Err(error) = Box::pin(actor.perform_aside(&ending)).await
             && error != Error::HungUp
         {
             tracing::error!(error = describe(&error), "a call could not be ended");
@@ -409,13 +428,13 @@ async fn run_flow(
         .unwrap_or_default();
     let limits = flow.map(|flow| flow.limits.clone()).unwrap_or_default();
     let (outcome, mut actor, usage) = version.run(actor, grants, limits).await;
-    actor.note(
-        "flow-ended",
-        &json!({
-            "outcome": outcome.to_string(), "host_calls": usage.host_calls, "cpu_us": usage.cpu_us,
-            "memory_peak": usage.memory_peak,
-        }),
-    );
+    let ended = FlowEnded {
+        outcome: outcome.to_string(),
+        host_calls: usage.host_calls,
+        cpu_us: usage.cpu_us,
+        memory_peak: usage.memory_peak,
+    };
+    actor.note("flow-ended", &ended);
     (actor, outcome)
 }
 
@@ -483,11 +502,12 @@ fn finish(mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
     cdr.digits = closed.keys;
     cdr.recordings = closed.files.iter().map(recording_ref).collect();
     cdr.media = closed.stats.as_deref().map(stats::media);
-    closed.journal.event(
-        closed.started.elapsed(),
-        "cdr",
-        &json!({ "outcome": cdr.outcome, "ended_by": cdr.ended_by, "talk_ms": cdr.durations().talk_ms }),
-    );
+    let recorded = Recorded {
+        outcome: cdr.outcome,
+        ended_by: cdr.ended_by,
+        talk_ms: cdr.durations().talk_ms,
+    };
+    (closed.journal).event(closed.started.elapsed(), "cdr", &recorded);
     write(closed.journal, cdr, Some(closed.registration));
 }
 

@@ -26,7 +26,7 @@ pub struct Settings {
     /// How each trunk writes numbers.
     pub normalizers: HashMap<String, Normalizer>,
     /// The flows by name.
-    pub flows: HashMap<String, FlowSettings>,
+    pub flows: HashMap<String, Arc<FlowSettings>>,
     /// Time zone of `clock.local` when a flow names none.
     pub time_zone: jiff::tz::TimeZone,
     /// Codecs and the like.

@@ -31,6 +31,9 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// What an entry takes, most often.
 const ENTRY_BYTES: usize = 192;
 
+/// What a call writes before it first waits, most often.
+const LINES_BYTES: usize = 1024;
+
 /// After so many entries a running call's journal is put together: what it has got until then need not
 /// be kept at hand.
 const SETTLE_ENTRIES: u32 = 256;
@@ -232,7 +235,10 @@ impl Lines {
 
     fn write(&mut self, seq: u32, entry: &impl Serialize) -> Result<()> {
         let length = self.text.len();
-        self.text.reserve(ENTRY_BYTES);
+        self.text.reserve(match length {
+            0 => LINES_BYTES,
+            _ => ENTRY_BYTES,
+        });
         if let Err(error) = serde_json::to_writer(&mut self.text, entry) {
             self.text.truncate(length);
             return Err(encode(&error));

@@ -1,16 +1,47 @@
 //! The signalling side of a call: what its leg tells, and what it is told.
 
+use std::net::SocketAddr;
+
 use serde_json::json;
 use vireo_sip::endpoint::ReofferOutcome;
 use vireo_sip::offer_answer::Audio;
 
 use super::*;
 
+// What the timeline says of what every call goes through. Rarer notes are `json!` values.
+
+#[derive(Serialize)]
+struct Nothing {}
+
+#[derive(Serialize)]
+struct Status {
+    status: u16,
+}
+
+#[derive(Serialize)]
+struct Why<'a> {
+    reason: &'a Option<String>,
+}
+
+#[derive(Serialize)]
+struct WireEnded {
+    by: &'static str,
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Agreed {
+    codec: &'static str,
+    remote: Option<SocketAddr>,
+    dtmf: &'static str,
+    ptime_ms: u16,
+}
+
 impl Actor {
     pub(super) fn on_leg(&mut self, event: LegEvent) {
         match event {
             LegEvent::Acknowledged { sdp } => {
-                self.note("ack", &json!({}));
+                self.note("ack", &Nothing {});
                 if self.sdp_answer.is_none() && !self.accept_late_answer(sdp.as_deref()) {
                     return;
                 }
@@ -37,8 +68,11 @@ impl Actor {
                     } else {
                         "ended"
                     };
-                    let reason_text = reason.as_ref().map(ToString::to_string);
-                    self.note(name, &json!({ "by": ended_by(by), "reason": reason_text }));
+                    let ended = WireEnded {
+                        by: ended_by(by),
+                        reason: reason.as_ref().map(ToString::to_string),
+                    };
+                    self.note(name, &ended);
                 }
                 self.wire_ended(by, reason);
             }
@@ -219,13 +253,11 @@ impl Actor {
     }
 
     pub(super) fn bye(&mut self, reason: Option<Reason>) {
-        self.note(
-            "bye-sent",
-            &json!({ "reason": reason.as_ref().map(ToString::to_string) }),
-        );
+        let why = reason.as_ref().map(ToString::to_string);
+        self.note("bye-sent", &Why { reason: &why });
         self.wire_end = Some(WireEnd {
             by: EndedBy::Local,
-            reason: reason.as_ref().map(ToString::to_string),
+            reason: why,
         });
         self.mark_ended();
         self.told(self.leg.bye(reason));
@@ -233,7 +265,7 @@ impl Actor {
 
     pub(super) fn reject(&mut self, rejection: Rejection) {
         let status = rejection.status;
-        self.note("rejected", &json!({ "status": status }));
+        self.note("rejected", &Status { status });
         self.wire_end = Some(WireEnd {
             by: EndedBy::Local,
             reason: None,
@@ -248,7 +280,7 @@ impl Actor {
         if sdp.is_some() {
             self.configure_current();
         }
-        self.note("provisional", &json!({ "status": status }));
+        self.note("provisional", &Status { status });
         self.told(self.leg.provisional(status, sdp));
     }
 
@@ -266,7 +298,7 @@ impl Actor {
             None => self.negotiation.offer(Direction::SendRecv),
         };
         self.told(self.leg.answer(sdp));
-        self.note("answer", &json!({ "status": 200 }));
+        self.note("answer", &Status { status: 200 });
     }
 
     pub(super) fn configure_current(&mut self) {
@@ -281,13 +313,16 @@ impl Actor {
             // Nothing has to come from a caller who is on hold, or to whom nobody has answered yet.
             config.no_media_timeout_ms = None;
         }
-        self.note(
-            "media",
-            &json!({
-                "codec": config.codec.name(), "remote": config.remote.map(|r| r.to_string()),
-                "dtmf": if config.telephone_event.is_some() { "rfc4733" } else { "inband" }, "ptime_ms": config.ptime_ms,
-            }),
-        );
+        let agreed = Agreed {
+            codec: config.codec.name(),
+            remote: config.remote,
+            dtmf: match config.telephone_event {
+                Some(_) => "rfc4733",
+                None => "inband",
+            },
+            ptime_ms: config.ptime_ms,
+        };
+        self.note("media", &agreed);
         if let Some(stream) = &self.stream {
             stream.configure(config);
         }

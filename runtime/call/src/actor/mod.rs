@@ -111,7 +111,7 @@ struct Routed<'a> {
 pub(crate) struct Actor {
     shared: Arc<Shared>,
     settings: Arc<Settings>,
-    flow: FlowSettings,
+    flow: Arc<FlowSettings>,
     info: Info,
     invite: Box<Incoming>,
     leg: Leg,
@@ -309,7 +309,8 @@ impl Actor {
                     self.step().await;
                 }
             }
-            Ok(None) => self.serve(request).await,
+            // In boxes, here and below: a call that waits for a key would hold room for all of it.
+            Ok(None) => Box::pin(self.serve(request)).await,
             Err(error) => Err(error),
         }
     }
@@ -389,7 +390,7 @@ impl Actor {
         if let Some(missing) = missing {
             let shared = Arc::clone(&self.shared);
             let load = tokio::task::spawn_blocking(move || missing.load(&shared.library, codec));
-            let loaded = self.alongside(load).await;
+            let loaded = Box::pin(self.alongside(load)).await;
             self.played
                 .extend(loaded.map_err(|_| Error::Failed("prompts: reading was aborted".into()))??);
         }

@@ -94,7 +94,7 @@ pub(super) fn start(built: Built) -> Result<Arc<Runtime>, ServeError> {
 pub(super) fn settings(config: &Config) -> Result<Settings, ServeError> {
     let mut flows = HashMap::new();
     for (name, flow) in &config.flows {
-        flows.insert(name.clone(), flow_settings(config, name, flow)?);
+        flows.insert(name.clone(), Arc::new(flow_settings(config, name, flow)?));
     }
     Ok(Settings {
         node: config.server.name.clone(),
