@@ -36,7 +36,7 @@ const MEMORY_KEPT: usize = 128 << 10;
 const PAGE: usize = 4 << 10;
 
 /// The clock of CPU limits and of yielding to other flows.
-const EPOCH: Duration = Duration::from_millis(10);
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 
 /// Memory maps for each call: two for the stack of its fiber, up to four for its instance
 /// (notes: measured with one memory; the pool's reservation itself is one map).

@@ -3,29 +3,81 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
+use crate::host::EPOCH;
 use crate::sys;
 
 /// CPU time of one run, over all the threads that polled it. Only the task that runs the flow
 /// touches it, so relaxed order suffices.
-#[derive(Debug, Default)]
+///
+/// The clock of a thread's CPU time is a system call, and most polls are over in microseconds. So
+/// a poll is timed by the wall, until the epoch ticks in it: a flow that computes at length is timed by
+/// the CPU, from its first tick on.
+#[derive(Debug)]
 pub(crate) struct Meter {
-    finished_polls_ns: AtomicU64,
-    poll_started_ns: AtomicU64,
+    made: Instant,
+    finished_ns: AtomicU64,
+    /// When what is under way began, by the clock in use.
+    began_ns: AtomicU64,
+    /// The clock in use is the thread's.
+    by_cpu: AtomicBool,
+    /// The epoch has ticked in this poll.
+    ticked: AtomicBool,
 }
 
 impl Meter {
-    /// CPU time up to now, nanoseconds; to be called from within the poll.
-    pub(crate) fn used_ns(&self) -> u64 {
-        let poll = sys::thread_cpu_ns().saturating_sub(self.poll_started_ns.load(Relaxed));
-        self.finished_polls_ns.load(Relaxed) + poll
+    pub(crate) fn new() -> Self {
+        Meter {
+            made: Instant::now(),
+            finished_ns: AtomicU64::new(0),
+            began_ns: AtomicU64::new(0),
+            by_cpu: AtomicBool::new(false),
+            ticked: AtomicBool::new(false),
+        }
+    }
+
+    /// The epoch ticks while the flow computes: CPU time up to now, nanoseconds.
+    pub(crate) fn tick(&self) -> u64 {
+        let mut since = self.since_ns();
+        if !self.by_cpu.load(Relaxed) {
+            // What is more, others computed.
+            since = since.min(EPOCH.as_nanos() as u64);
+        }
+        let used = self.total_ns() + since;
+        self.ticked.store(true, Relaxed);
+        self.finished_ns.store(used, Relaxed);
+        self.by_cpu.store(true, Relaxed);
+        self.began_ns.store(self.clock_ns(), Relaxed);
+        used
     }
 
     /// CPU time of all polls that are over, nanoseconds.
     pub(crate) fn total_ns(&self) -> u64 {
-        self.finished_polls_ns.load(Relaxed)
+        self.finished_ns.load(Relaxed)
+    }
+
+    fn since_ns(&self) -> u64 {
+        self.clock_ns().saturating_sub(self.began_ns.load(Relaxed))
+    }
+
+    fn used_ns(&self) -> u64 {
+        self.total_ns() + self.since_ns()
+    }
+
+    /// A poll begins. Whoever was computing when the last one ended goes on with it.
+    fn begin_poll(&self) {
+        self.by_cpu.store(self.ticked.swap(false, Relaxed), Relaxed);
+        self.began_ns.store(self.clock_ns(), Relaxed);
+    }
+
+    fn clock_ns(&self) -> u64 {
+        match self.by_cpu.load(Relaxed) {
+            true => sys::thread_cpu_ns(),
+            false => u64::try_from(self.made.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        }
     }
 }
 
@@ -39,12 +91,41 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.meter
-            .poll_started_ns
-            .store(sys::thread_cpu_ns(), Relaxed);
+        self.meter.begin_poll();
         let poll = self.future.as_mut().poll(cx);
         let total = self.meter.used_ns();
-        self.meter.finished_polls_ns.store(total, Relaxed);
+        self.meter.finished_ns.store(total, Relaxed);
         poll
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_changes_the_clock_until_a_poll_goes_by_without() {
+        let mut ticks = [false, true, false].into_iter();
+        let meter = Arc::new(Meter::new());
+        let mut metered = Metered {
+            meter: Arc::clone(&meter),
+            future: Box::pin(std::future::poll_fn(|_| {
+                if ticks.next() == Some(true) {
+                    meter.tick();
+                }
+                Poll::<()>::Pending
+            })),
+        };
+        let mut clocks = Vec::new();
+        let mut last = 0;
+        for _ in 0..4 {
+            let mut context = Context::from_waker(std::task::Waker::noop());
+            assert!(Pin::new(&mut metered).poll(&mut context).is_pending());
+            clocks.push(metered.meter.by_cpu.load(Relaxed));
+            assert!(metered.meter.total_ns() >= last);
+            last = metered.meter.total_ns();
+        }
+        assert_eq!(clocks, [false, true, true, false]);
+        assert!(last > 0);
     }
 }

@@ -174,7 +174,8 @@ impl fmt::Display for Divergence {
 pub struct Usage {
     /// Requests made, those that the host refused included.
     pub host_calls: u64,
-    /// CPU time of the flow and of the control in its task, µs.
+    /// CPU time of the flow and of the control in its task, µs; where the flow did not compute for
+    /// 10 ms on end, the time that passed while it did.
     pub cpu_us: u64,
     /// Most linear memory held at once, bytes.
     pub memory_peak: u64,

@@ -148,7 +148,7 @@ impl State {
     /// when it has computed for too long.
     pub(crate) fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
         let State { cpu, limits, .. } = store.data_mut();
-        let used = cpu.meter.used_ns();
+        let used = cpu.meter.tick();
         if std::mem::take(&mut cpu.called) {
             cpu.mark_ns = used;
         }

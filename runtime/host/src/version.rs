@@ -72,7 +72,7 @@ impl Version {
         mut limits: Limits,
     ) -> (Outcome, C, Usage) {
         limits.memory_bytes = limits.memory_bytes.min(self.shared.config.memory_bytes);
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter::new());
         let state = State::new(Box::new(control), grants, limits, meter.clone());
         let run = Metered {
             meter: meter.clone(),

@@ -34,7 +34,7 @@ fn state() -> (State, Arc<AtomicUsize>) {
         http: vec!["a.example".to_owned()],
         secrets: vec![],
     };
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(Meter::new());
     let spy = Box::new(Spy(asked.clone()));
     (
         State::new(spy, Arc::new(grants), Limits::default(), meter),
