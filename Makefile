@@ -38,6 +38,7 @@ test: setup words flows check build languages
 	done
 	$(call STEP,Scripts of the flows)
 	@$(VIREO) test examples flows tests/flows
+	@$(VIREO) test --config examples/hotline.toml tests/hotline
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
 	$(call STEP,Projects of vireo new)

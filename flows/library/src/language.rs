@@ -14,17 +14,12 @@ use crate::plan::Asking;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Languages {
     /// The question; each language says its own part of it.
-    #[serde(default = "question")]
     pub prompt: Files,
     /// Languages (BCP 47) by key.
     pub keys: BTreeMap<String, String>,
     /// Is the caller's choice kept for the next call?
     #[serde(default)]
     pub remember: bool,
-}
-
-fn question() -> Files {
-    Files::one("ready/language")
 }
 
 impl Languages {

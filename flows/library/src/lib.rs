@@ -4,6 +4,8 @@
 //! takes a call; the crates beside this one make components of them. A menu can lead into a message
 //! box and a survey, so all of them live here.
 
+#[cfg(test)]
+mod documents;
 pub mod hours;
 pub mod language;
 pub mod line;

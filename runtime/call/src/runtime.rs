@@ -165,6 +165,11 @@ impl Runtime {
         &self.shared.cdrs
     }
 
+    /// The keys of the flows.
+    pub fn kv(&self) -> &Kv {
+        &self.shared.kv
+    }
+
     /// The journals.
     pub fn journal(&self) -> &Journal {
         &self.journal

@@ -37,6 +37,40 @@ pub enum KvError {
     Store(#[from] StoreError),
 }
 
+/// Who wrote a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `set`, or `compare_and_swap`.
+    Bytes,
+    /// `increment`.
+    Counter,
+}
+
+/// A key with its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The key.
+    pub key: String,
+    /// The value, as [`Namespace::get`] returns it.
+    pub value: Vec<u8>,
+    /// Who wrote it.
+    pub kind: Kind,
+}
+
+/// Which keys are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Keys that begin so.
+    pub prefix: String,
+    /// Only keys behind this one, in byte order: the next page.
+    pub after: Option<String>,
+    /// At most so many, 1 to [`MAX_LISTED_KEYS`].
+    pub limit: u32,
+}
+
+/// So many bytes of values make a page full.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// The key-value store, all namespaces of it.
 #[derive(Debug, Clone)]
 pub struct Kv {
@@ -96,6 +130,50 @@ impl Namespace {
         Ok(raw
             .map(|raw| Value::decode(key, &raw).map(Value::into_bytes))
             .transpose()?)
+    }
+
+    /// `key` with its value, and who wrote it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn item(&self, key: &str) -> Result<Option<Item>, KvError> {
+        let raw = self.store.get(&self.at(key)?)?;
+        Ok(raw.map(|raw| Item::decode(key, &raw)).transpose()?)
+    }
+
+    /// Keys with their values, in byte order. It ends at the limit, or when the values have 4 MiB; what
+    /// comes behind the last is had by asking again with `after`.
+    ///
+    /// # Errors
+    /// As [`list_keys`](Self::list_keys).
+    pub fn items(&self, wanted: &Wanted) -> Result<Vec<Item>, KvError> {
+        let mut range = self.range(&wanted.prefix, wanted.limit)?;
+        // Behind a key that lies before the prefix is not within it.
+        let after = wanted.after.as_deref();
+        if let Some(after) = after.filter(|after| *after >= wanted.prefix.as_str()) {
+            range = range.after(self.at(after)?);
+        }
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        walk(&*self.store, range, |key, raw| {
+            let item = Item::decode(self.name(key)?, raw)?;
+            bytes += item.value.len();
+            items.push(item);
+            let full = items.len() >= wanted.limit as usize || bytes >= PAGE_BYTES;
+            Ok(if full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
+        })?;
+        Ok(items)
+    }
+
+    /// Waits until everything that this thread wrote before is on disk.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn flush(&self) -> Result<(), KvError> {
+        Ok(self.store.flush()?)
     }
 
     /// Sets `key` to `value`.
@@ -190,22 +268,10 @@ impl Namespace {
     /// # Errors
     /// [`KvError::Invalid`] for a limit outside 1 to [`MAX_LISTED_KEYS`], or a prefix longer than a key.
     pub fn list_keys(&self, prefix: &str, limit: u32) -> Result<Vec<String>, KvError> {
-        if !(1..=MAX_LISTED_KEYS).contains(&limit) {
-            return Err(KvError::Invalid(format!(
-                "a limit of {limit} keys; 1 to {MAX_LISTED_KEYS} are allowed"
-            )));
-        }
-        if prefix.len() > MAX_KEY_BYTES {
-            return Err(key_size(prefix));
-        }
-        let mut start = self.prefix.clone();
-        start.extend_from_slice(prefix.as_bytes());
+        let range = self.range(prefix, limit)?;
         let mut keys = Vec::new();
-        walk(&*self.store, Range::prefix(start), |key, _| {
-            let name = key.get(self.prefix.len()..).unwrap_or_default();
-            let name = std::str::from_utf8(name)
-                .map_err(|error| StoreError::record("key", String::from_utf8_lossy(name), error))?;
-            keys.push(name.to_owned());
+        walk(&*self.store, range, |key, _| {
+            keys.push(self.name(key)?.to_owned());
             let full = u32::try_from(keys.len()).is_ok_and(|count| count >= limit);
             Ok(if full {
                 ControlFlow::Break(())
@@ -216,6 +282,28 @@ impl Namespace {
         Ok(keys)
     }
 
+    /// The stretch of the keys that begin with `prefix`, once the arguments are in range.
+    fn range(&self, prefix: &str, limit: u32) -> Result<Range, KvError> {
+        if !(1..=MAX_LISTED_KEYS).contains(&limit) {
+            return Err(KvError::Invalid(format!(
+                "a limit of {limit} keys; 1 to {MAX_LISTED_KEYS} are allowed"
+            )));
+        }
+        if prefix.len() > MAX_KEY_BYTES {
+            return Err(key_size(prefix));
+        }
+        let mut start = self.prefix.clone();
+        start.extend_from_slice(prefix.as_bytes());
+        Ok(Range::prefix(start))
+    }
+
+    /// A key of the store as the flow calls it.
+    fn name<'k>(&self, key: &'k [u8]) -> Result<&'k str, StoreError> {
+        let name = key.get(self.prefix.len()..).unwrap_or_default();
+        std::str::from_utf8(name)
+            .map_err(|error| StoreError::record("key", String::from_utf8_lossy(name), error))
+    }
+
     fn at(&self, key: &str) -> Result<Vec<u8>, KvError> {
         if key.is_empty() || key.len() > MAX_KEY_BYTES {
             return Err(key_size(key));
@@ -223,6 +311,21 @@ impl Namespace {
         let mut at = self.prefix.clone();
         at.extend_from_slice(key.as_bytes());
         Ok(at)
+    }
+}
+
+impl Item {
+    fn decode(key: &str, raw: &[u8]) -> Result<Self, StoreError> {
+        let value = Value::decode(key, raw)?;
+        let kind = match &value {
+            Value::Bytes(_) => Kind::Bytes,
+            Value::Counter(_) => Kind::Counter,
+        };
+        Ok(Self {
+            key: key.to_owned(),
+            value: value.into_bytes(),
+            kind,
+        })
     }
 }
 

@@ -16,6 +16,7 @@ mod flowtest;
 pub mod logging;
 pub mod moment;
 mod replay;
+pub mod results;
 pub mod serve;
 pub mod timeline;
 mod trace;

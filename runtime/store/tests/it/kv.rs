@@ -3,7 +3,9 @@
 use std::thread;
 
 use vireo_store::Kv;
-use vireo_store::kv::{KvError, MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, MAX_VALUE_BYTES, Namespace};
+use vireo_store::kv::{
+    Item, Kind, KvError, MAX_KEY_BYTES, MAX_NAMESPACE_BYTES, MAX_VALUE_BYTES, Namespace, Wanted,
+};
 
 use crate::memory;
 
@@ -135,4 +137,63 @@ fn list_keys() {
         assert!(is_invalid(kv.list_keys("k", limit)), "{limit}");
     }
     assert!(is_invalid(kv.list_keys(&"k".repeat(513), 1)));
+}
+
+#[test]
+fn items_come_in_pages() {
+    let kv = namespace();
+    for number in 0..70 {
+        kv.set(&format!("k/{number:02}"), &[number]).unwrap();
+    }
+    kv.increment("n", 7).unwrap();
+    assert_eq!(
+        kv.item("n").unwrap(),
+        Some(Item {
+            key: "n".to_owned(),
+            value: b"7".to_vec(),
+            kind: Kind::Counter
+        })
+    );
+    assert_eq!(kv.item("m").unwrap(), None);
+    let page = |prefix: &str, after: Option<&str>, limit| {
+        let items = kv.items(&Wanted {
+            prefix: prefix.to_owned(),
+            after: after.map(str::to_owned),
+            limit,
+        });
+        let keys: Vec<String> = items.unwrap().into_iter().map(|item| item.key).collect();
+        keys
+    };
+    assert_eq!(page("k/", None, 1000).len(), 70);
+    assert_eq!(page("k/", Some("k/67"), 1000), ["k/68", "k/69"]);
+    assert_eq!(
+        page("k/", Some("k/675"), 1),
+        ["k/68"],
+        "a key that is not there"
+    );
+    assert_eq!(
+        page("k/", Some("a"), 1),
+        ["k/00"],
+        "a key before the prefix"
+    );
+    assert_eq!(page("k/", Some("z"), 1000), [""; 0], "a key behind it");
+    assert_eq!(page("", Some("k/69"), 1000), ["n"]);
+    assert!(is_invalid(kv.items(&Wanted::default())), "a limit of 0");
+}
+
+#[test]
+fn a_page_of_items_has_few_bytes() {
+    let kv = namespace();
+    for number in 0..70 {
+        kv.set(&format!("{number:02}"), &vec![0; MAX_VALUE_BYTES])
+            .unwrap();
+    }
+    let mut wanted = Wanted {
+        limit: 1000,
+        ..Wanted::default()
+    };
+    let page = kv.items(&wanted).unwrap();
+    assert_eq!(page.len() * MAX_VALUE_BYTES, 4 << 20);
+    wanted.after = page.last().map(|item| item.key.clone());
+    assert_eq!(kv.items(&wanted).unwrap().len(), 70 - page.len());
 }

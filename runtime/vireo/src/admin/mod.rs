@@ -4,6 +4,7 @@
 
 mod bounded;
 mod handlers;
+mod keys;
 mod metrics;
 mod model;
 mod openapi;
@@ -30,6 +31,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 pub use handlers::audit::OPERATOR;
+pub use keys::{KeyPage, KeyValue, ValueKind};
 pub use metrics::{Metric, MetricKind, Sample};
 pub use model::{
     Admission, AdmissionChange, AuditEntry, CallRecord, CallRecordDetail, Canary, CanaryStatus,
@@ -49,7 +51,7 @@ use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 use crate::moment;
 use bounded::Bounded;
-use handlers::{audit, calls, flows, open, server};
+use handlers::{audit, calls, flows, keys as key_paths, open, server};
 
 /// The largest component, bytes.
 pub const LARGEST_UPLOAD: usize = 64 << 20;
@@ -112,6 +114,13 @@ fn router(api: Api) -> Router {
         .route("/v1/cdrs/{id}", get(calls::show_record))
         .route("/v1/journals", get(calls::list_journals))
         .route("/v1/routes/test", get(calls::test_route))
+        .route("/v1/kv/{namespace}", get(key_paths::list))
+        .route(
+            "/v1/kv/{namespace}/{key}",
+            get(key_paths::show)
+                .put(key_paths::set)
+                .delete(key_paths::delete),
+        )
         .route_layer(middleware::from_fn_with_state(api.clone(), guard));
     Router::new()
         .route("/health", get(open::health))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::handlers::{audit, calls, flows, open, server};
+use super::handlers::{audit, calls, flows, keys, open, server};
 use super::model::{TimelineEntry, TimelineKind};
 
 #[derive(OpenApi)]
@@ -19,6 +19,7 @@ use super::model::{TimelineEntry, TimelineKind};
     paths(
         flows::list, flows::show, flows::deploy, flows::promote, flows::rollback, flows::history, flows::check, flows::component,
         calls::list, calls::show, calls::hang_up, calls::list_records, calls::show_record, calls::list_journals, calls::test_route,
+        keys::list, keys::show, keys::set, keys::delete,
         server::status, server::set_admission, server::reload, audit::list,
         open::health, open::ready, open::metrics, open::openapi_document, open::error_page,
     ),
@@ -32,6 +33,7 @@ use super::model::{TimelineEntry, TimelineKind};
         (name = "calls", description = "Calls in progress."),
         (name = "records", description = "Records of ended calls (CDRs)."),
         (name = "routes", description = "Which flow takes a call."),
+        (name = "keys", description = "What flows keep in the key-value store."),
         (name = "open", description = "Needs no token."),
     ),
 )]

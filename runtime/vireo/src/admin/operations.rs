@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use axum::body::Bytes;
-use vireo_store::StoreError;
 use vireo_store::audit::Who;
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::journal::Entry;
+use vireo_store::{Kv, StoreError};
 
 use super::metrics::Metric;
 use super::model::{
@@ -115,6 +115,8 @@ pub trait Operations: Send + Sync + 'static {
     fn set_admission(&self, admission: Admission, who: Who) -> Reply<'_, Status>;
     /// Reads the configuration file again.
     fn reload(&self, who: Who) -> Reply<'_, ReloadReport>;
+    /// The keys of the flows.
+    fn kv(&self) -> Kv;
     /// Can the server take calls?
     fn readiness(&self) -> Readiness;
     /// Gauges and counters as they are now.
@@ -161,6 +163,14 @@ pub enum OperationError {
     /// No such record.
     #[error("there is no record of the call `{0}`")]
     RecordUnknown(String),
+    /// No such key.
+    #[error("there is no key `{key}` in {namespace}; `vireo kv list {namespace}` lists them")]
+    KeyUnknown {
+        /// Where it was looked for.
+        namespace: String,
+        /// The key.
+        key: String,
+    },
     /// A parameter has a value that the operation cannot use.
     #[error("{0}")]
     Invalid(String),
@@ -190,6 +200,7 @@ impl Coded for OperationError {
             OperationError::NothingBeside(_) => Code::NothingBeside,
             OperationError::CallUnknown(_) => Code::CallUnknown,
             OperationError::RecordUnknown(_) => Code::RecordUnknown,
+            OperationError::KeyUnknown { .. } => Code::KeyUnknown,
             OperationError::Invalid(_) => Code::RequestInvalid,
             OperationError::ReloadRefused(_) => Code::ReloadRefused,
             OperationError::NotReady(_) => Code::NotReady,

@@ -55,6 +55,8 @@ fn status(code: Code) -> StatusCode {
         | Code::FlowUnknown
         | Code::CallUnknown
         | Code::RecordUnknown
+        | Code::KeyUnknown
+        | Code::ResultsUnknown
         | Code::CodeUnknown => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::UploadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -10,8 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::audit::AuditArgs;
 use super::develop::{BuildArgs, NewArgs};
 use super::export::ExportArgs;
+use super::keys::KvCommand;
 use super::prompts::PromptsCommand;
 use super::replay::ReplayArgs;
+use super::results::ResultsCommand;
 use super::trace::TraceArgs;
 use crate::config::{SipAddress, SipTransport};
 use crate::logging::LogFormat;
@@ -24,7 +26,7 @@ Exit codes:
   3  the configuration has errors
   4  no server answers
   5  no token, or not the server's
-  6  there is no such flow, call, record or file
+  6  there is no such flow, call, record, key or file
 
 Every error has a code; `vireo explain CODE` says what it means and what to do.";
 
@@ -113,6 +115,12 @@ pub enum Command {
     Route(RouteCommand),
     /// Shows who did what to the server, the newest first.
     Audit(AuditArgs),
+    /// Shows and changes what flows keep in the key-value store.
+    #[command(subcommand)]
+    Kv(KvCommand),
+    /// Shows and exports what callers answered to surveys, message boxes and notices.
+    #[command(subcommand)]
+    Results(ResultsCommand),
     /// Shows the server at one glance.
     Status,
     /// Takes no new calls, or takes them again; calls in progress go on.

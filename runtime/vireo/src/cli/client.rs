@@ -124,6 +124,15 @@ impl Client {
         self.send(Method::POST, path, media_type, body).await
     }
 
+    /// Puts bytes at a path.
+    ///
+    /// # Errors
+    /// As [`ClientError`] says.
+    pub async fn put(&self, path: &str, body: Bytes) -> Result<Answer, ClientError> {
+        self.send(Method::PUT, path, "application/octet-stream", body)
+            .await
+    }
+
     /// Puts JSON at a path.
     ///
     /// # Errors

@@ -145,6 +145,8 @@ fn exit(code: Code) -> Exit {
         Code::FlowUnknown
         | Code::CallUnknown
         | Code::RecordUnknown
+        | Code::KeyUnknown
+        | Code::ResultsUnknown
         | Code::CodeUnknown
         | Code::FileUnusable => Exit::NotFound,
         _ => Exit::Failed,

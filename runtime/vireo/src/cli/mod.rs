@@ -14,10 +14,12 @@ mod error;
 mod explain;
 mod export;
 mod flow;
+mod keys;
 mod output;
 mod prompts;
 mod recorded;
 mod replay;
+mod results;
 mod route;
 mod selector;
 mod server;
@@ -37,11 +39,13 @@ pub use client::{Client, ClientError};
 pub use develop::{BuildArgs, NewArgs};
 pub use error::{CliError, Exit};
 pub use export::ExportArgs;
+pub use keys::KvCommand;
 pub(crate) use output::short;
 pub use output::{Output, Table};
 pub use prompts::{PromptsCommand, Spoken, WordsArgs};
 pub(crate) use recorded::{RecordedCalls, served_component};
 pub use replay::{Candidate, ReplayArgs};
+pub use results::{ResultsCommand, ResultsFilter};
 pub use selector::Selector;
 pub use trace::TraceArgs;
 
@@ -160,6 +164,8 @@ async fn ask(command: &Command, global: &Global, output: &Output) -> Result<(), 
         }
         Command::Journal(JournalCommand::Export(args)) => export::run(args, global, output).await,
         Command::Route(RouteCommand::Test(test)) => route::test(test, &client, output).await,
+        Command::Kv(command) => keys::run(command, &client, output).await,
+        Command::Results(command) => results::run(command, &client, output).await,
         Command::Drain { switch } => server::drain(*switch, &client, output).await,
         Command::Reload => server::reload(&client, output).await,
         _ => server::status(&client, output).await,

@@ -398,16 +398,18 @@ fn every_key_is_described() {
     }
 }
 
-/// The example in the repository is read without a complaint but that its prompts were not made yet.
+/// The examples in the repository are read without a complaint but that their prompts were not made yet.
 #[test]
-fn the_example_is_right() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/demo.toml");
-    if let Err(error) = Config::load(&file) {
-        let others: Vec<_> = error
-            .diagnostics
-            .iter()
-            .filter(|one| !one.message.contains("prompts directory"))
-            .collect();
-        assert!(others.is_empty(), "{error}");
+fn the_examples_are_right() {
+    for name in ["demo.toml", "hotline.toml"] {
+        let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        if let Err(error) = Config::load(&examples.join(name)) {
+            let others: Vec<_> = error
+                .diagnostics
+                .iter()
+                .filter(|one| !one.message.contains("prompts directory"))
+                .collect();
+            assert!(others.is_empty(), "{name}: {error}");
+        }
     }
 }

@@ -105,6 +105,10 @@ codes! {
     CallUnknown = "VR0120",
     /// No record has that call id.
     RecordUnknown = "VR0121",
+    /// No flow has written that key.
+    KeyUnknown = "VR0122",
+    /// No flow has kept results of that name.
+    ResultsUnknown = "VR0123",
     /// The new configuration was refused; the old one stays in force.
     ReloadRefused = "VR0130",
     /// The store failed.

@@ -9,6 +9,7 @@ use vireo_call::deploy::{CanaryOrder, DeployError, Deployed, Order};
 use vireo_call::route::{Action, Query as RouteQuery, Step};
 use vireo_call::{Command, Runtime};
 use vireo_sip::stack::Stack;
+use vireo_store::Kv;
 use vireo_store::audit::{Act, Entry as AuditEntry, Who};
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::journal::{Entry, Kind};
@@ -524,6 +525,10 @@ impl Operations for LiveOperations {
                 )
             })
         })
+    }
+
+    fn kv(&self) -> Kv {
+        self.runtime.kv().clone()
     }
 
     fn readiness(&self) -> Readiness {

@@ -62,7 +62,9 @@ async fn every_described_path_is_there() {
             .replace("{flow}", "demo")
             .replace("{id}", "live-1")
             .replace("{digest}", &"aa".repeat(32))
-            .replace("{code}", "VR0001");
+            .replace("{code}", "VR0001")
+            .replace("{namespace}", "demo")
+            .replace("{key}", "calls");
         for (method, operation) in operations.as_object().unwrap() {
             let method: Method = method.to_uppercase().parse().unwrap();
             let open = operation["security"] == json!([{}]);
@@ -82,7 +84,7 @@ async fn every_described_path_is_there() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 24);
+    assert_eq!(seen, 28);
     server.stop().await;
 }
 

@@ -4,10 +4,10 @@ use std::process::{Command, Output};
 
 use crate::fake::{Server, TOKEN};
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
+pub struct Run {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
 }
 
 fn finish(output: &Output) -> Run {
@@ -39,7 +39,7 @@ fn vireo(words: &[&str]) -> Run {
 }
 
 /// Runs it against a server, away from the thread on which the server runs.
-async fn ask(server: &Server, line: &str) -> Run {
+pub async fn ask(server: &Server, line: &str) -> Run {
     let mut command = command(&line.split(' ').collect::<Vec<_>>());
     command
         .env("VIREO_ADMIN", server.address.to_string())

@@ -23,6 +23,7 @@ use vireo_store::audit::Who;
 use vireo_store::cdr::{Cdr, OpenCall, Outcome, Query};
 use vireo_store::deployments::{Action, Change};
 use vireo_store::journal::{Entry, Json};
+use vireo_store::{Kv, MemoryStore};
 
 pub const TOKEN: &str = "open-sesame";
 
@@ -33,6 +34,7 @@ pub struct Fake {
     pub queries: Mutex<Vec<Query>>,
     pub questions: Mutex<Vec<RouteQuestion>>,
     acts: Mutex<Vec<AuditEntry>>,
+    pub kv: Kv,
 }
 
 impl Fake {
@@ -43,6 +45,7 @@ impl Fake {
             queries: Mutex::default(),
             questions: Mutex::default(),
             acts: Mutex::default(),
+            kv: Kv::new(Arc::new(MemoryStore::new())),
         })
     }
 
@@ -362,6 +365,10 @@ impl Operations for Fake {
         reply(Err(OperationError::ReloadRefused(vec![
             "vireo.toml:3:1: VR0003 unknown key".to_owned(),
         ])))
+    }
+
+    fn kv(&self) -> Kv {
+        self.kv.clone()
     }
 
     fn readiness(&self) -> Readiness {

@@ -8,5 +8,6 @@ mod api;
 mod cli;
 mod fake;
 mod flowtest;
+mod keys;
 mod replay;
 mod words;

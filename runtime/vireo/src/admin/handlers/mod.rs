@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod calls;
 pub(super) mod flows;
+pub(super) mod keys;
 pub(super) mod open;
 pub(super) mod server;
 
