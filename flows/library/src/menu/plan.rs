@@ -253,6 +253,15 @@ impl Menus {
         Files::one("ready/goodbye")
     }
 
+    /// Every action of the plan.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        let of_menus = self.menus.values().flat_map(|menu| {
+            let of_keys = menu.keys.values().flat_map(|actions| &actions.0);
+            of_keys.chain(&menu.otherwise.0)
+        });
+        self.start.0.iter().chain(of_menus)
+    }
+
     fn check_actions(&self, of: &str, actions: &List<Action>, problems: &mut Vec<String>) {
         let mut wrong = |what: String| problems.push(format!("{of}: {what}"));
         for action in &actions.0 {

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use vireo_sdk::{Result, clock};
 
+use super::Others;
 use super::plan::{Action, Deed, Menu, Menus, Then};
 use crate::line::Line;
 use crate::list::List;
-use crate::message_box::MessageBox;
 use crate::pin::Verdict;
-use crate::plan;
-use crate::survey::Survey;
 
 /// A caller who chose nothing in so many menus in a row is not there any more.
 const SILENCES: u8 = 2;
@@ -19,6 +17,7 @@ const SILENCES: u8 = 2;
 pub(super) struct Session<'a> {
     line: &'a Line<'a>,
     menus: &'a Menus,
+    others: &'a Others,
     /// The way to the menu that the caller is in; the last is this one.
     way: Vec<&'a str>,
     /// The PINs that the caller has entered.
@@ -35,10 +34,11 @@ enum Go {
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(line: &'a Line<'a>, menus: &'a Menus) -> Self {
+    pub(super) fn new(line: &'a Line<'a>, menus: &'a Menus, others: &'a Others) -> Self {
         Self {
             line,
             menus,
+            others,
             way: Vec::new(),
             passed: BTreeSet::new(),
             silences: 0,
@@ -154,12 +154,20 @@ impl<'a> Session<'a> {
             }
             Deed::Play(prompts) => self.line.play(prompts)?,
             Deed::LeaveMessage(setting) => {
-                plan::from_setting::<MessageBox>(setting)?.leave(self.line)?;
+                if let Some(message_box) = self.others.message_boxes.get(setting) {
+                    message_box.leave(self.line)?;
+                }
             }
             Deed::MessageState(setting) => {
-                plan::from_setting::<MessageBox>(setting)?.state(self.line)?;
+                if let Some(message_box) = self.others.message_boxes.get(setting) {
+                    message_box.state(self.line)?;
+                }
             }
-            Deed::Survey(setting) => plan::from_setting::<Survey>(setting)?.run(self.line)?,
+            Deed::Survey(setting) => {
+                if let Some(survey) = self.others.surveys.get(setting) {
+                    survey.run(self.line)?;
+                }
+            }
             Deed::ChooseLanguage => {
                 if let Some(languages) = &self.menus.language {
                     languages.ask(self.line, &self.menus.asking)?;
