@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde::Serialize;
 
 use super::client::Client;
 use super::error::CliError;
@@ -54,12 +54,13 @@ pub(super) async fn run(
     match command {
         ResultsCommand::Show(filter) => {
             let found = find(filter, client).await?;
-            let totals = results::totals(&found.records);
-            if output.is_json() {
-                return output.json(&found.summary(&totals));
+            match output.is_json() {
+                true => output.json(&found.summary()),
+                false => {
+                    found.show(output);
+                    Ok(())
+                }
             }
-            found.show(&totals, output);
-            Ok(())
         }
         ResultsCommand::Export { filter, csv } => {
             let found = find(filter, client).await?;
@@ -67,13 +68,23 @@ pub(super) async fn run(
                 output.raw(&results::csv(&found.records));
                 return Ok(());
             }
-            let mut whole = found.summary(&results::totals(&found.records));
-            if let Some(whole) = whole.as_object_mut() {
-                whole.insert("records".to_owned(), json!(found.records));
-            }
-            output.json(&whole)
+            output.json(&Summary {
+                records: Some(&found.records),
+                ..found.summary()
+            })
         }
     }
+}
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Summary<'a> {
+    name: &'a str,
+    calls: usize,
+    complete: usize,
+    totals: Vec<Total>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<&'a [Record]>,
 }
 
 struct Found {
@@ -154,20 +165,23 @@ fn moment(text: &Option<String>) -> Result<Option<u64>, CliError> {
 }
 
 impl Found {
-    fn complete(&self) -> usize {
-        self.records.iter().filter(|record| record.complete).count()
+    fn summary(&self) -> Summary<'_> {
+        Summary {
+            name: &self.name,
+            calls: self.records.len(),
+            complete: self.records.iter().filter(|record| record.complete).count(),
+            totals: results::totals(&self.records),
+            records: None,
+        }
     }
 
-    fn summary(&self, totals: &[Total]) -> serde_json::Value {
-        json!({
-            "name": self.name,
-            "calls": self.records.len(),
-            "complete": self.complete(),
-            "totals": totals,
-        })
-    }
-
-    fn show(&self, totals: &[Total], output: &Output) {
+    fn show(&self, output: &Output) {
+        let Summary {
+            calls,
+            complete,
+            totals,
+            ..
+        } = self.summary();
         let times = self.records.first().zip(self.records.last());
         let times = times.map_or(String::new(), |(first, last)| {
             format!(
@@ -177,13 +191,11 @@ impl Found {
             )
         });
         output.line(&format!(
-            "{}: {} calls, {} complete{times}",
-            self.name,
-            self.records.len(),
-            self.complete()
+            "{}: {calls} calls, {complete} complete{times}",
+            self.name
         ));
         let mut table = Table::new(&["QUESTION", "ANSWER", ">COUNT", ">SHARE"]);
-        for total in totals {
+        for total in &totals {
             let share =
                 |count: usize| format!("{:.1} %", 100.0 * count as f64 / total.answered as f64);
             for count in &total.answers {
