@@ -10,4 +10,5 @@ mod fake;
 mod flowtest;
 mod keys;
 mod replay;
+mod results;
 mod words;
