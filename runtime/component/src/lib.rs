@@ -9,6 +9,8 @@
 mod componentize;
 mod contract;
 mod project;
+mod shipped;
 
 pub use componentize::{ComponentizeError, componentize};
 pub use project::{Language, Project, ProjectError};
+pub use shipped::{PromptName, ShippedError, ShippedFiles, TestFile};

@@ -17,6 +17,42 @@ pub struct Grants {
     pub http: Vec<String>,
     /// Names of the secrets it may read.
     pub secrets: Vec<String>,
+    /// What it is not to have, and has been told so: a component may import it, as those do that
+    /// import everything, and is denied it when it calls.
+    pub withheld: Vec<Grant>,
+}
+
+/// What can be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Grant {
+    /// The key-value store.
+    Kv,
+    /// HTTP requests.
+    Http,
+    /// Secrets.
+    Secrets,
+}
+
+impl Grant {
+    /// Its key in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Grant::Kv => "kv",
+            Grant::Http => "http",
+            Grant::Secrets => "secrets",
+        }
+    }
+
+    /// As it is written in the configuration: granted, and withheld.
+    fn lines(self) -> [&'static str; 2] {
+        match self {
+            Grant::Kv => ["kv = true", "kv = false"],
+            Grant::Http => ["http = [\"HOST\"]", "http = []"],
+            Grant::Secrets => ["secrets = [\"NAME\"]", "secrets = []"],
+        }
+    }
 }
 
 /// A grant that a component needs and does not have.
@@ -34,33 +70,32 @@ impl Grants {
     /// What a component with these imports would miss.
     pub(crate) fn missing_for(&self, inspection: &Inspection) -> Vec<MissingGrant> {
         let rows = [
-            ("kv", "kv", "", self.kv.is_none(), "kv = true"),
+            (Grant::Kv, "kv", "", self.kv.is_none()),
+            (Grant::Http, "http", "send", self.http.is_empty()),
             (
-                "http",
-                "http",
-                "send",
-                self.http.is_empty(),
-                "http = [\"HOST\"]",
-            ),
-            (
-                "secrets",
+                Grant::Secrets,
                 "settings",
                 "secret",
                 self.secrets.is_empty(),
-                "secrets = [\"NAME\"]",
             ),
         ];
         rows.into_iter()
-            .filter(|(_, interface, function, missing, _)| {
-                *missing && inspection.uses(interface, function)
+            .filter(|(grant, interface, function, missing)| {
+                *missing && !self.withheld.contains(grant) && inspection.uses(interface, function)
             })
-            .map(|(grant, interface, function, _, line)| MissingGrant {
-                grant: grant.to_owned(),
-                needed_by: match function {
-                    "" => interface.to_owned(),
-                    function => format!("{interface}.{function}"),
-                },
-                advice: advice(line),
+            .map(|(grant, interface, function, _)| {
+                let [granted, withheld] = grant.lines();
+                MissingGrant {
+                    grant: grant.name().to_owned(),
+                    needed_by: match function {
+                        "" => interface.to_owned(),
+                        function => format!("{interface}.{function}"),
+                    },
+                    advice: format!(
+                        "{}, or `{withheld}` if it only imports it and does without",
+                        advice(granted)
+                    ),
+                }
             })
             .collect()
     }

@@ -5,35 +5,18 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::cache::CacheConfig;
+use crate::code::{Code, Origins};
+use crate::compiler::Compiler;
 use crate::contract::Flow;
 use crate::inspect::{ComponentError, Inspection};
 use crate::state::State;
 use crate::timing::Durations;
-use crate::version::Version;
-use crate::{inspect, sys};
-
-/// Memories and tables that one component may have; a place in the pool is reserved for each.
-/// Rust and C take 1 memory and 2 tables, JavaScript by QuickJS 3 and 3.
-const ITEMS_PER_COMPONENT: u32 = 4;
-
-/// Core instances that one component may have, which wasmtime only counts. Rust takes 3, Python
-/// one for each of its shared libraries.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 64;
-
-/// Elements of each table; QuickJS has about 2,000 functions in its table, CPython about 10,000.
-const TABLE_ELEMENTS: usize = 20_000;
-
-/// Deepest recursion of a flow, bytes of machine stack.
-const WASM_STACK: usize = 512 << 10;
-
-/// What a free place in the pool keeps of the memory that its last flow wrote to, bytes; a Rust flow
-/// writes to some 30 KiB.
-const MEMORY_KEPT: usize = 128 << 10;
-
-const PAGE: usize = 4 << 10;
+use crate::version::{Version, Versions};
+use crate::{engine, inspect, sys};
 
 /// The clock of CPU limits and of yielding to other flows.
 pub(crate) const EPOCH: Duration = Duration::from_millis(10);
@@ -53,6 +36,10 @@ pub struct HostConfig {
     pub max_calls: u32,
     /// The most that any flow's linear memory may have, bytes; a multiple of 64 KiB is used.
     pub memory_bytes: usize,
+    /// Who compiles components.
+    pub compiler: Compiler,
+    /// Where compiled code is kept for the next start; none: it is not.
+    pub cache: Option<CacheConfig>,
 }
 
 impl Default for HostConfig {
@@ -60,6 +47,8 @@ impl Default for HostConfig {
         HostConfig {
             max_calls: 1_000,
             memory_bytes: 16 << 20,
+            compiler: Compiler::InProcess,
+            cache: None,
         }
     }
 }
@@ -114,6 +103,10 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) config: HostConfig,
+    /// Where machine code comes from.
+    pub(crate) code: Code,
+    /// Those that are in use, so that equal components are one version.
+    versions: Versions,
     /// What it took to make instances.
     pub(crate) instantiations: Durations,
     /// Held for its drop.
@@ -127,13 +120,16 @@ impl Host {
     /// See [`HostError`]; each says what to do.
     pub fn new(config: HostConfig) -> Result<Host, HostError> {
         check_maps(&config)?;
-        let engine = engine(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
+        let engine =
+            engine::of_host(&config).map_err(|error| HostError::Engine(format!("{error:#}")))?;
         let mut linker = Linker::new(&engine);
         Flow::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)
             .map_err(|error| HostError::Engine(format!("{error:#}")))?;
         let clock = Clock::start(engine.clone())?;
         Ok(Host {
             shared: Arc::new(Shared {
+                code: Code::new(&config, &engine),
+                versions: Versions::default(),
                 engine,
                 linker,
                 config,
@@ -150,16 +146,23 @@ impl Host {
     /// It is not a component that can be compiled, or too large for the pool; anything else is in
     /// [`Inspection::problems`].
     pub fn inspect(&self, wasm: &[u8]) -> Result<Inspection, ComponentError> {
-        inspect::inspect(&self.shared, wasm).map(|(inspection, _)| inspection)
+        inspect::inspect(&self.shared, wasm, inspect::digest(wasm))
+            .map(|(inspection, _)| inspection)
     }
 
-    /// Makes a component ready to run. Takes about 50 ms of CPU for a Rust flow, 15 s for a
-    /// Python one: see [`Host::compile_in_background`].
+    /// Makes a component ready to run. A Rust flow takes about 50 ms of CPU for it, a Python flow
+    /// 15 s (see [`Host::compile_in_background`]), unless it is in use already or its code was kept.
     ///
     /// # Errors
-    /// It is not a component, or it has [`Inspection::problems`].
+    /// It is not a component, or it has [`Inspection::problems`], or the compiler failed.
     pub fn compile(&self, wasm: &[u8]) -> Result<Arc<Version>, ComponentError> {
-        Version::compile(&self.shared, wasm).map(Arc::new)
+        let digest = inspect::digest(wasm);
+        if let Some(version) = self.shared.versions.find(&digest) {
+            return Ok(version);
+        }
+        let version = Arc::new(Version::compile(&self.shared, wasm, digest)?);
+        self.shared.versions.add(&version);
+        Ok(version)
     }
 
     /// As [`Host::compile`], on a thread of its own with the lowest priority, so that a deploy
@@ -186,6 +189,11 @@ impl Host {
         result
             .await
             .map_err(|_| ComponentError::Compile("the compiler panicked".to_owned()))?
+    }
+
+    /// Where the code of the components came from, since the start.
+    pub fn origins(&self) -> Origins {
+        self.shared.code.origins()
     }
 
     /// The time that making an instance took, at the most, in `share` (0 to 1) of all cases until now;
@@ -225,56 +233,6 @@ fn check_maps(config: &HostConfig) -> Result<(), HostError> {
         allowed,
         advised: needed.next_power_of_two(),
     })
-}
-
-fn engine(config: &HostConfig) -> wasmtime::Result<Engine> {
-    let memory = config.memory_bytes.next_multiple_of(64 << 10);
-    let mut pool = PoolingAllocationConfig::new();
-    let calls = config.max_calls;
-    let items = calls.saturating_mul(ITEMS_PER_COMPONENT);
-    pool.total_component_instances(calls)
-        .total_stacks(calls)
-        .total_core_instances(calls.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
-        .total_memories(items)
-        .total_tables(items)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(ITEMS_PER_COMPONENT)
-        .max_tables_per_component(ITEMS_PER_COMPONENT)
-        .table_elements(TABLE_ELEMENTS)
-        .max_memory_size(memory)
-        .max_core_instance_size(4 << 20)
-        .max_component_instance_size(4 << 20)
-        // One page: as much of a table as most flows use is set to zero, the rest given back.
-        .table_keep_resident(PAGE);
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // What a flow wrote is set back in place. Giving its pages back to the kernel after each call
-        // costs more, there and when the next call faults them in again. Without the scan wasmtime
-        // would set back all of it, written or not.
-        pool.pagemap_scan(Enabled::Auto)
-            .linear_memory_keep_resident(MEMORY_KEPT);
-    }
-
-    let mut engine = Config::new();
-    engine
-        .wasm_component_model(true)
-        // No flow has more than one thing on its stack: host calls are cheaper without.
-        .concurrency_support(false)
-        .epoch_interruption(true)
-        // The same run gives the same bits on every machine.
-        .cranelift_nan_canonicalization(true)
-        .relaxed_simd_deterministic(true)
-        .memory_init_cow(true)
-        // Bounds checks in code rather than 4 GiB of address space for each memory: 10,000 calls
-        // would take 160 TiB of the 128 that there are.
-        .memory_reservation(memory as u64)
-        .memory_guard_size(0)
-        .max_wasm_stack(WASM_STACK)
-        .async_stack_size(2 * WASM_STACK)
-        // One thread, so that `compile_in_background` can lower its priority.
-        .parallel_compilation(false)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(32))
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    Engine::new(&engine)
 }
 
 /// Ticks the engine's epoch, and stops when dropped.

@@ -9,6 +9,7 @@ use wasmtime::component::Component;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 
 use crate::bytes::hex;
+use crate::compiler::CompilerError;
 use crate::host::Shared;
 
 /// The version of the contract that this host serves. A component that was built for another
@@ -25,6 +26,9 @@ pub enum ComponentError {
     /// The compiler refused it.
     #[error("the component could not be compiled: {0}")]
     Compile(String),
+    /// The compiler failed; nothing may be wrong with the component.
+    #[error(transparent)]
+    Compiler(#[from] CompilerError),
     /// It is a component, but not one that can run here.
     #[error("the component cannot run here: {}", Joined(.0))]
     Problems(Vec<Problem>),
@@ -119,16 +123,22 @@ impl fmt::Display for Problem {
     }
 }
 
+/// The name of a component.
+pub(crate) fn digest(wasm: &[u8]) -> String {
+    hex(&Sha256::digest(wasm))
+}
+
 /// Compiles a component and looks at its type.
 pub(crate) fn inspect(
     shared: &Arc<Shared>,
     wasm: &[u8],
+    digest: String,
 ) -> Result<(Inspection, Component), ComponentError> {
     check_header(wasm)?;
-    let component = Component::new(&shared.engine, wasm).map_err(|error| refused(&error))?;
+    let component = shared.code.component(&shared.engine, wasm, &digest)?;
     let imports = imports(shared, &component);
     let mut inspection = Inspection {
-        digest: hex(&Sha256::digest(wasm)),
+        digest,
         size: wasm.len() as u64,
         contract: imports.iter().find_map(|import| {
             import.contract_interface()?;
@@ -156,7 +166,7 @@ pub(crate) fn inspect(
 }
 
 /// wasmtime compares a component's needs with the pool when it compiles it.
-fn refused(error: &wasmtime::Error) -> ComponentError {
+pub(crate) fn refused(error: &wasmtime::Error) -> ComponentError {
     let text = format!("{error:#}");
     if !text.contains("pooling allocator") {
         return ComponentError::Compile(text);

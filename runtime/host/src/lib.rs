@@ -10,8 +10,12 @@
 #![deny(unsafe_code, missing_docs)]
 
 mod bytes;
+mod cache;
+mod code;
+mod compiler;
 pub mod contract;
 mod control;
+mod engine;
 mod grants;
 mod host;
 mod http;
@@ -31,8 +35,11 @@ mod verbs;
 mod version;
 
 pub use bytes::Bytes;
+pub use cache::{CacheConfig, CacheError};
+pub use code::Origins;
+pub use compiler::{Compiler, CompilerCommand, CompilerError, CompilerLimits, run_compiler};
 pub use control::{Control, Secret};
-pub use grants::{Grants, MissingGrant};
+pub use grants::{Grant, Grants, MissingGrant};
 pub use host::{Host, HostConfig, HostError, InUse};
 pub use http::{HttpRequest, HttpResponse, REDACTED, Scheme, Wire};
 pub use inspect::{CONTRACT, ComponentError, Import, Inspection, Problem, Resources};

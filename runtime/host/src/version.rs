@@ -1,6 +1,7 @@
 //! One version of a flow, ready to run.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use wasmtime::{PoolConcurrencyLimitError, Store};
@@ -28,8 +29,12 @@ pub struct Version {
 }
 
 impl Version {
-    pub(crate) fn compile(shared: &Arc<Shared>, wasm: &[u8]) -> Result<Version, ComponentError> {
-        let (inspection, component) = inspect::inspect(shared, wasm)?;
+    pub(crate) fn compile(
+        shared: &Arc<Shared>,
+        wasm: &[u8],
+        digest: String,
+    ) -> Result<Version, ComponentError> {
+        let (inspection, component) = inspect::inspect(shared, wasm, digest)?;
         if !inspection.problems.is_empty() {
             return Err(ComponentError::Problems(inspection.problems));
         }
@@ -118,5 +123,26 @@ impl std::fmt::Debug for Version {
         f.debug_struct("Version")
             .field("digest", &self.digest())
             .finish_non_exhaustive()
+    }
+}
+
+/// The versions that somebody holds, by digest.
+#[derive(Default)]
+pub(crate) struct Versions(Mutex<HashMap<String, Weak<Version>>>);
+
+impl Versions {
+    pub(crate) fn find(&self, digest: &str) -> Option<Arc<Version>> {
+        self.held().get(digest)?.upgrade()
+    }
+
+    pub(crate) fn add(&self, version: &Arc<Version>) {
+        let mut held = self.held();
+        held.retain(|_, version| version.strong_count() > 0);
+        held.insert(version.digest().to_owned(), Arc::downgrade(version));
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<String, Weak<Version>>> {
+        // Nothing panics with it half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -134,6 +134,7 @@ pub(crate) fn provided(stage: &Stage, case: &Case) -> Grants {
         kv: Some(stage.flow.clone()),
         http: urls.map(host).collect(),
         secrets: secrets.cloned().collect(),
+        withheld: Vec::new(),
     }
 }
 

@@ -7,5 +7,12 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Before anything else, so that what compiles never runs with the priority of who started it.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == vireo::serve::COMPILER)
+    {
+        return vireo_host::run_compiler();
+    }
     vireo::cli::main(&vireo::engine::Complete)
 }

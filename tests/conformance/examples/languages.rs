@@ -45,6 +45,7 @@ async fn measure(language: &str) -> std::io::Result<()> {
     let host = Host::new(HostConfig {
         max_calls: PARKED as u32,
         memory_bytes: MEMORY,
+        ..HostConfig::default()
     })
     .unwrap();
     let cpu = thread_cpu();

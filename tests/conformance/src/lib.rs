@@ -111,6 +111,7 @@ impl Case {
                 true => vec![],
                 false => vec!["pin".to_owned()],
             },
+            withheld: Vec::new(),
         })
     }
 

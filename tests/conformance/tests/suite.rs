@@ -13,6 +13,7 @@ fn host() -> Host {
     Host::new(HostConfig {
         max_calls: 4,
         memory_bytes: MEMORY,
+        ..HostConfig::default()
     })
     .expect("the host starts")
 }

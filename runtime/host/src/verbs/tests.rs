@@ -32,7 +32,7 @@ fn state() -> (State, Arc<AtomicUsize>) {
     let grants = Grants {
         kv: Some("ns".to_owned()),
         http: vec!["a.example".to_owned()],
-        secrets: vec![],
+        ..Grants::default()
     };
     let meter = Arc::new(Meter::new());
     let spy = Box::new(Spy(asked.clone()));

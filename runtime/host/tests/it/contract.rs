@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vireo_host::contract::{Error, Level};
-use vireo_host::{Grants, Limits, Outcome, Reply, Request, TrapKind};
+use vireo_host::{Grant, Grants, Limits, Outcome, Reply, Request, TrapKind};
 
 use crate::script::{Script, all_grants, hello, probe, run};
 
@@ -175,6 +175,22 @@ fn grants_are_checked_at_deploy_time() {
     assert!(missing[0].advice.contains("kv = true"));
     assert_eq!(probe().check_grants(&all_grants()), []);
     assert_eq!(hello().check_grants(&Grants::default()), []);
+}
+
+#[test]
+fn what_is_withheld_in_so_many_words_is_not_asked_for() {
+    let grants = Grants {
+        withheld: vec![Grant::Kv, Grant::Secrets],
+        ..Grants::default()
+    };
+    let missing = probe().check_grants(&grants);
+    assert_eq!(missing.len(), 1, "{missing:?}");
+    assert_eq!(missing[0].grant, "http");
+    assert!(
+        missing[0]
+            .advice
+            .contains("`http = []` if it only imports it")
+    );
 }
 
 #[tokio::test]

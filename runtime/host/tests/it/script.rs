@@ -47,6 +47,7 @@ pub fn all_grants() -> Arc<Grants> {
         kv: Some("probe".to_owned()),
         http: vec!["api.example.com".to_owned()],
         secrets: vec!["pin".to_owned()],
+        withheld: Vec::new(),
     })
 }
 

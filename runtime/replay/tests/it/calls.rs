@@ -43,6 +43,7 @@ pub async fn record(name: &str, script: &str) -> Vec<Entry> {
             kv: Some("test".to_owned()),
             http: vec!["api.example.com".to_owned()],
             secrets: vec!["pin".to_owned()],
+            ..Grants::default()
         })),
         limits: Limits::default(),
         longest: Duration::from_secs(7_200),

@@ -9,6 +9,7 @@ mod metrics;
 mod model;
 mod openapi;
 mod operations;
+mod preflight;
 mod problem;
 mod token;
 
@@ -44,6 +45,7 @@ pub use openapi::document as openapi_document;
 pub use operations::{
     By, CanaryWish, Journals, OperationError, Operations, Reply, RouteQuestion, Upload,
 };
+pub use preflight::{Finding, PreflightReport, Severity};
 pub use problem::Problem;
 pub use token::{Token, TokenError};
 
@@ -51,7 +53,9 @@ use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 use crate::moment;
 use bounded::Bounded;
-use handlers::{audit, calls, flows, keys as key_paths, open, server};
+use handlers::{
+    audit, calls, flows, keys as key_paths, open, preflight as looking, server,
+};
 
 /// The largest component, bytes.
 pub const LARGEST_UPLOAD: usize = 64 << 20;
@@ -103,6 +107,7 @@ fn router(api: Api) -> Router {
         .route("/v1/flows/{flow}", get(flows::show))
         .route("/v1/flows/{flow}/deployments", post(flows::deploy))
         .route("/v1/flows/{flow}/promote", post(flows::promote))
+        .route("/v1/flows/{flow}/preflight", post(looking::preflight))
         .route("/v1/flows/{flow}/rollback", post(flows::rollback))
         .route("/v1/flows/{flow}/history", get(flows::history))
         .route("/v1/components/{digest}", get(flows::component))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::handlers::{audit, calls, flows, keys, open, server};
+use super::handlers::{audit, calls, flows, keys, open, preflight, server};
 use super::model::{TimelineEntry, TimelineKind};
 
 #[derive(OpenApi)]
@@ -17,7 +17,7 @@ use super::model::{TimelineEntry, TimelineKind};
         contact(),
     ),
     paths(
-        flows::list, flows::show, flows::deploy, flows::promote, flows::rollback, flows::history, flows::check, flows::component,
+        flows::list, flows::show, flows::deploy, preflight::preflight, flows::promote, flows::rollback, flows::history, flows::check, flows::component,
         calls::list, calls::show, calls::hang_up, calls::list_records, calls::show_record, calls::list_journals, calls::test_route,
         keys::list, keys::show, keys::set, keys::delete,
         server::status, server::set_admission, server::reload, audit::list,

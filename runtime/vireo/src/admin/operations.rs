@@ -14,6 +14,7 @@ use super::model::{
     Admission, AuditEntry, ComponentProblem, DeployReport, DeploymentChange, FlowStatus,
     InspectionReport, LiveCall, Readiness, ReloadReport, RouteExplanation, Status,
 };
+use super::preflight::PreflightReport;
 use crate::explain::{Code, Coded};
 
 /// What an operation comes back with, later.
@@ -83,6 +84,8 @@ pub trait Operations: Send + Sync + 'static {
     fn promote(&self, flow: String, percent: Option<u8>, by: By) -> Reply<'_, DeployReport>;
     /// Takes a flow's canary away, or puts the version into service that served before.
     fn rollback(&self, flow: String, by: By) -> Reply<'_, DeployReport>;
+    /// Looks at a component as a deploy does, and deploys nothing.
+    fn preflight(&self, flow: String, wasm: Bytes) -> Reply<'_, PreflightReport>;
     /// Every configured flow, by name.
     fn flows(&self) -> Reply<'_, Vec<FlowStatus>>;
     /// What was done to the server since a moment (milliseconds since 1970-01-01T00:00:00Z), the
@@ -133,6 +136,9 @@ pub enum OperationError {
     /// The component cannot run, or is not granted what it needs.
     #[error("the component was refused; what served before still serves")]
     ComponentRefused(Vec<ComponentProblem>),
+    /// The compiler failed.
+    #[error("{0}; what served before still serves")]
+    CompilerFailed(String),
     /// No earlier version.
     #[error("the flow `{0}` has no earlier version to roll back to")]
     NothingToRollBack(String),
@@ -193,6 +199,7 @@ impl Coded for OperationError {
         match self {
             OperationError::FlowUnknown(_) => Code::FlowUnknown,
             OperationError::ComponentRefused(_) => Code::ComponentRefused,
+            OperationError::CompilerFailed(_) => Code::CompilerFailed,
             OperationError::NothingToRollBack(_) => Code::NothingToRollBack,
             OperationError::DeploymentChanged(_) => Code::DeploymentChanged,
             OperationError::CanaryStands { .. } => Code::CanaryStands,

@@ -66,9 +66,10 @@ fn status(code: Code) -> StatusCode {
         | Code::CanaryStands
         | Code::NoCanary
         | Code::NothingBeside => StatusCode::CONFLICT,
-        Code::RequestInvalid | Code::ComponentRefused | Code::ReloadRefused => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Code::RequestInvalid
+        | Code::ComponentRefused
+        | Code::PreflightFailed
+        | Code::ReloadRefused => StatusCode::UNPROCESSABLE_ENTITY,
         Code::NotReady => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::artifact::{FlowExportArgs, PullArgs, PushArgs, RegistryArgs};
 use super::audit::AuditArgs;
 use super::develop::{BuildArgs, NewArgs};
 use super::export::ExportArgs;
@@ -350,8 +351,8 @@ pub enum FlowCommand {
     Deploy {
         /// The flow's name in the configuration.
         name: String,
-        /// The component, a .wasm file.
-        file: PathBuf,
+        /// The component: a .wasm file, or oci://REFERENCE in a registry.
+        file: String,
         /// As a canary, beside the version that serves: for so many of the callers, 1 to 99.
         #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=99))]
         percent: Option<u8>,
@@ -364,6 +365,12 @@ pub enum FlowCommand {
         /// Why, for the history.
         #[arg(long, default_value = "")]
         note: String,
+        /// Deploys it although prompts are missing or its tests do not pass; the history says so.
+        #[arg(long)]
+        force: bool,
+        /// How a registry is asked.
+        #[command(flatten)]
+        registry: RegistryArgs,
     },
     /// Raises the share of a flow's canary, or makes it the version for all calls.
     Promote {
@@ -381,6 +388,27 @@ pub enum FlowCommand {
         /// The flow's name.
         name: String,
     },
+    /// Looks at a component as a deploy does, and deploys nothing: can it run here, do its grants
+    /// suffice, are its prompts there, does it pass the tests that it brings along?
+    Preflight {
+        /// The flow's name in the configuration.
+        name: String,
+        /// The component, a .wasm file.
+        file: PathBuf,
+    },
+    /// Writes a version of a flow into a file, for another server.
+    Export(FlowExportArgs),
+    /// Deploys the version in a file of `vireo flow export`.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// The flow; the one that it was exported from when absent.
+        name: Option<String>,
+    },
+    /// Puts a component into an OCI registry.
+    Push(PushArgs),
+    /// Fetches a component from an OCI registry.
+    Pull(PullArgs),
     /// Lists the flows and what they serve.
     List,
     /// Lists the changes of a flow's deployment, the newest first.

@@ -143,6 +143,7 @@ fn exit(code: Code) -> Exit {
         Code::ServerUnreachable => Exit::Unreachable,
         Code::TokenMissing | Code::Unauthorised => Exit::Unauthorised,
         Code::FlowUnknown
+        | Code::VersionUnknown
         | Code::CallUnknown
         | Code::RecordUnknown
         | Code::KeyUnknown
@@ -214,4 +215,11 @@ macro_rules! from_coded {
     };
 }
 
-from_coded!(TokenError, ListenError, UnknownCode, LogError);
+from_coded!(
+    TokenError,
+    ListenError,
+    UnknownCode,
+    LogError,
+    vireo_registry::ReferenceError,
+    vireo_registry::AuthFileError
+);

@@ -5,12 +5,13 @@ mod trial;
 use hyper::body::Bytes;
 
 use super::args::FlowCommand;
+use super::artifact;
 use super::audit;
 use super::client::{Client, path, with_query};
 use super::error::CliError;
 use super::output::{Output, Table, short};
 use crate::admin::{
-    ChangeKind, DeployReport, DeploymentChange, FlowStatus, LARGEST_UPLOAD, Serving,
+    ChangeKind, DeployReport, DeploymentChange, FlowStatus, PreflightReport, Serving, Severity,
 };
 use crate::explain::Code;
 
@@ -27,16 +28,37 @@ pub(super) async fn run(
             routes,
             callers,
             note,
+            force,
+            registry,
         } => {
-            let wasm = read(file)?;
-            let at = path("/v1/flows/", name, "/deployments");
+            let (wasm, from) = artifact::component(file, registry).await?;
             let percent = percent.map(|percent| percent.to_string());
-            let mut query = vec![("percent", percent.as_deref()), ("note", given(note))];
+            let note = given(note).or(from.as_deref());
+            let mut query = vec![("percent", percent.as_deref()), ("note", note)];
+            query.push(("force", force.then_some("true")));
             query.extend(routes.iter().map(|route| ("route", Some(route.as_str()))));
             query.extend(callers.iter().map(|list| ("callers", Some(list.as_str()))));
-            let at = with_query(&at, &query);
-            let answer = client.post(&at, "application/wasm", wasm).await?;
-            deployed(&answer.parse()?, output)
+            deploy(name, wasm, &query, client, output).await
+        }
+        FlowCommand::Import { file, name } => {
+            let (wasm, exported_as, note) = artifact::exported(file)?;
+            let name = name.as_ref().or(exported_as.as_ref()).ok_or_else(|| {
+                let message = format!("{} does not say of which flow it is", file.display());
+                CliError::new(Code::ArtifactRefused, message).details(vec![
+                    "name the flow: vireo flow import FILE NAME".to_owned(),
+                ])
+            })?;
+            deploy(name, wasm, &[("note", given(&note))], client, output).await
+        }
+        FlowCommand::Export(args) => artifact::export(args, client, output).await,
+        FlowCommand::Push(args) => artifact::push(args, client, output).await,
+        FlowCommand::Pull(args) => artifact::pull(args, output).await,
+        FlowCommand::Preflight { name, file } => {
+            let at = path("/v1/flows/", name, "/preflight");
+            let answer = client
+                .post(&at, "application/wasm", artifact::read(file)?.into())
+                .await?;
+            preflight(&answer.parse()?, output)
         }
         FlowCommand::Promote {
             name,
@@ -75,27 +97,16 @@ fn given(note: &str) -> Option<&str> {
     Some(note).filter(|note| !note.is_empty())
 }
 
-/// Reads a component; what is too large is not even read.
-fn read(file: &std::path::Path) -> Result<Bytes, CliError> {
-    let fail = |why: String| {
-        CliError::new(
-            Code::FileUnusable,
-            format!("cannot read {}: {why}", file.display()),
-        )
-    };
-    let size = std::fs::metadata(file)
-        .map_err(|error| fail(error.to_string()))?
-        .len();
-    if size > LARGEST_UPLOAD as u64 {
-        let message = format!(
-            "{} has {size} bytes; a component has at most {LARGEST_UPLOAD}",
-            file.display()
-        );
-        return Err(CliError::new(Code::UploadTooLarge, message));
-    }
-    std::fs::read(file)
-        .map(Bytes::from)
-        .map_err(|error| fail(error.to_string()))
+async fn deploy(
+    flow: &str,
+    wasm: Vec<u8>,
+    query: &[(&str, Option<&str>)],
+    client: &Client,
+    output: &Output,
+) -> Result<(), CliError> {
+    let at = with_query(&path("/v1/flows/", flow, "/deployments"), query);
+    let answer = client.post(&at, "application/wasm", wasm.into()).await?;
+    deployed(&answer.parse()?, output)
 }
 
 fn deployed(report: &DeployReport, output: &Output) -> Result<(), CliError> {
@@ -143,6 +154,35 @@ fn deployed(report: &DeployReport, output: &Output) -> Result<(), CliError> {
         ));
     }
     Ok(())
+}
+
+fn preflight(report: &PreflightReport, output: &Output) -> Result<(), CliError> {
+    if output.is_json() {
+        output.json(report)?;
+    } else {
+        for finding in &report.findings {
+            let severity = match finding.severity {
+                Severity::Failure => "failure",
+                Severity::Warning => "warning",
+            };
+            output.line(&format!("{}: {finding}", output.alarm(severity)));
+        }
+        let version = report.digest.as_deref().map_or("the component", short);
+        if report.passed {
+            output.line(&format!(
+                "{}: {version} can be deployed; {} calls of its tests passed",
+                report.flow, report.test_calls
+            ));
+        }
+    }
+    if report.passed {
+        return Ok(());
+    }
+    let message = format!(
+        "the component for {} did not pass its preflight",
+        report.flow
+    );
+    Err(CliError::new(Code::PreflightFailed, message))
 }
 
 fn on_trial(canary: &Serving) -> String {

@@ -4,6 +4,7 @@
 //! `check`, `test`, `try` and `replay` need the runtime itself and reach it through [`Engine`].
 
 mod args;
+mod artifact;
 mod audit;
 mod calls;
 mod client;
@@ -34,6 +35,7 @@ pub use args::{
     ConfigCommand, DemoArgs, FlowCommand, Global, JournalCommand, RouteCommand, RouteTest,
     ServeArgs, Switch, TestArgs, TryArgs,
 };
+pub use artifact::{FlowExportArgs, PullArgs, PushArgs, RegistryArgs};
 pub use audit::AuditArgs;
 pub use client::{Client, ClientError};
 pub use develop::{BuildArgs, NewArgs};

@@ -159,7 +159,7 @@ impl Checks<'_> {
 
     fn flows(&mut self) {
         for (name, flow) in &self.config.flows {
-            for (index, secret) in flow.grants.secrets.iter().enumerate() {
+            for (index, secret) in flow.grants.secrets().iter().enumerate() {
                 if !flow.secrets.contains_key(secret) {
                     let near = nearest(secret, flow.secrets.keys().map(String::as_str));
                     self.report(
@@ -175,7 +175,7 @@ impl Checks<'_> {
                 }
             }
             for secret in flow.secrets.keys() {
-                if !flow.grants.secrets.contains(secret) {
+                if !flow.grants.secrets().contains(secret) {
                     self.report(
                         &["flows", name, "secrets", secret],
                         format!("flow `{name}` has the secret `{secret}` and is not granted it"),

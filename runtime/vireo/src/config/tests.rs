@@ -70,13 +70,9 @@ fn a_whole_file_is_read() {
     assert_eq!(config.media.ptime_ms, Ptime::Ms30);
     assert_eq!(config.trunks["carrier"].calls_per_second, Some(20.0));
     let demo = &config.flows["demo"];
-    assert_eq!(demo.grants.kv.namespace("demo").as_deref(), Some("demo"));
+    assert_eq!(demo.grants.namespace("demo").as_deref(), Some("demo"));
     assert_eq!(
-        config.flows["sorry"]
-            .grants
-            .kv
-            .namespace("sorry")
-            .as_deref(),
+        config.flows["sorry"].grants.namespace("sorry").as_deref(),
         Some("shared")
     );
     let settings: Vec<String> = demo.settings.values().map(ToString::to_string).collect();
@@ -84,6 +80,22 @@ fn a_whole_file_is_read() {
     let limits = demo.limits.over(&config.limits);
     assert_eq!((limits.cpu_ms, limits.host_calls), (100, 100_000));
     assert_eq!(config.routing().routes[0].name, "hotline");
+}
+
+#[test]
+fn a_refused_grant_is_another_thing_than_an_absent_one() {
+    let withheld = |grants: &str| {
+        let config = parse(&format!("[flows.a.grants]\n{grants}\n"));
+        let config = config.unwrap_or_else(|error| panic!("{error}"));
+        let names = config.flows["a"].grants.withheld().into_iter();
+        names.map(vireo_host::Grant::name).collect::<Vec<_>>()
+    };
+    assert_eq!(withheld(""), [""; 0]);
+    assert_eq!(
+        withheld("kv = false\nhttp = []\nsecrets = []"),
+        ["kv", "http", "secrets"]
+    );
+    assert_eq!(withheld("kv = \"shared\"\nhttp = [\"a.example\"]"), [""; 0]);
 }
 
 #[test]

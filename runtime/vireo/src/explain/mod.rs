@@ -101,6 +101,12 @@ codes! {
     NoCanary = "VR0115",
     /// A canary has nothing to be compared with.
     NothingBeside = "VR0116",
+    /// The process that compiles components failed; the component may be sound.
+    CompilerFailed = "VR0117",
+    /// The component did not pass its preflight; nothing was deployed.
+    PreflightFailed = "VR0118",
+    /// The server has no such version of a flow.
+    VersionUnknown = "VR0119",
     /// No call in progress has that id.
     CallUnknown = "VR0120",
     /// No record has that call id.
@@ -141,6 +147,12 @@ codes! {
     WordsFaulty = "VR0180",
     /// The synthesizer cannot be run, or refused to speak.
     SynthesizerFailed = "VR0181",
+    /// An OCI registry did not do what was asked.
+    RegistryFailed = "VR0190",
+    /// What a registry or a file holds is not what it should be.
+    ArtifactRefused = "VR0191",
+    /// A text that names no artifact.
+    ReferenceInvalid = "VR0192",
 }
 
 impl Code {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use vireo_component::TestFile;
 use vireo_sim::{Fault, Script, Suite};
 
 use super::misunderstood;
@@ -88,6 +89,23 @@ fn search(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> std::io::
     Ok(())
 }
 
+/// The scripts of a directory as they are, by their names in it, for a component to bring along.
+///
+/// # Errors
+/// They cannot be read, or are not understood.
+pub(crate) fn scripts(directory: &Path) -> Result<Vec<TestFile>, CliError> {
+    let mut scripts = Vec::new();
+    for file in find(&[directory.to_owned()])? {
+        let text = load(&file)?.text;
+        let name = file.strip_prefix(directory).unwrap_or(&file);
+        scripts.push(TestFile {
+            file: name.to_string_lossy().into_owned(),
+            text,
+        });
+    }
+    Ok(scripts)
+}
+
 /// Reads and checks a script.
 ///
 /// # Errors
@@ -113,7 +131,7 @@ fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| error.to_string())
 }
 
-fn parse(file: &Path, text: &str) -> Result<Suite, ConfigError> {
+pub(super) fn parse(file: &Path, text: &str) -> Result<Suite, ConfigError> {
     let schema = vireo_sim::schema().as_value();
     let (script, document) =
         config::parse_toml::<Script>(schema, vireo_sim::check_format, file, text)?;

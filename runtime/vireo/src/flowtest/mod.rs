@@ -5,6 +5,7 @@ mod junit;
 mod keyboard;
 mod load;
 mod report;
+mod shipped;
 mod stage;
 mod transcript;
 
@@ -18,8 +19,11 @@ use crate::cli::{CliError, Exit, Global, Output, TestArgs};
 use crate::explain::Code;
 pub(crate) use attempt::run as attempt;
 use load::Loaded;
+pub(crate) use load::scripts;
 use report::Report;
+pub(crate) use shipped::run_shipped;
 use stage::Stages;
+pub(crate) use stage::{LONGEST, names};
 
 /// A case with its file and what came of it.
 struct Checked {

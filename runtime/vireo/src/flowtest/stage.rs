@@ -19,7 +19,7 @@ use crate::explain::Code;
 use crate::serve;
 
 /// As a server has it by default.
-const LONGEST: Duration = Duration::from_secs(2 * 3600);
+pub(crate) const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
 /// How the key-value grant of a script is written down: its keys are its own.
 const NAMESPACE: &str = "test";
@@ -60,6 +60,7 @@ impl<'a> Stages<'a> {
             memory_bytes: memory_mib
                 .map(|mib| (mib as usize) << 20)
                 .fold(least.memory_bytes, usize::max),
+            ..least
         })
         .map_err(|error| CliError::new(Code::EngineStart, error.to_string()))?;
         Ok(Stages {
@@ -76,11 +77,7 @@ impl<'a> Stages<'a> {
         let (flow, component) = self.component(&script)?;
         let prompts = self.prompts(&script)?;
         let mut stage = self.flow(&script, flow, &component, prompts)?;
-        let written = script.suite.grants.as_ref().map(|grants| Grants {
-            kv: grants.kv.then(|| NAMESPACE.to_owned()),
-            http: grants.http.clone(),
-            secrets: grants.secrets.clone(),
-        });
+        let written = script.suite.grants.as_ref().map(written);
         stage.grants = written.map(Arc::new).or(stage.grants);
         stage.apology = script.suite.apology.clone().or(stage.apology);
         if let Some((name, component)) = self.fallback(&script, &stage.flow) {
@@ -269,8 +266,18 @@ fn stem(file: &Path) -> String {
     stem.to_string_lossy().into_owned()
 }
 
+/// The grants that a script writes down.
+pub(super) fn written(grants: &vireo_sim::Grants) -> Grants {
+    Grants {
+        kv: grants.kv.then(|| NAMESPACE.to_owned()),
+        http: grants.http.clone(),
+        secrets: grants.secrets.clone(),
+        withheld: Vec::new(),
+    }
+}
+
 /// The names that the files of a prompts directory can be played by, each once.
-fn names(directory: &Path) -> Vec<String> {
+pub(crate) fn names(directory: &Path) -> Vec<String> {
     let mut found = std::collections::BTreeSet::new();
     let mut open = vec![directory.to_owned()];
     while let Some(inner) = open.pop() {

@@ -164,6 +164,7 @@ async fn replayer(args: &ReplayArgs, global: &Global, flow: &str) -> Result<Repl
     let host = Host::new(HostConfig {
         max_calls: jobs_of(args) as u32,
         memory_bytes: limits.memory_bytes,
+        ..HostConfig::default()
     })
     .map_err(|error| CliError::new(Code::EngineStart, error.to_string()))?;
     let version = host.compile(&wasm).map_err(|error| {

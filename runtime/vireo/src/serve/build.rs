@@ -15,7 +15,7 @@ use vireo_call::settings::{
     FlowSettings, InbandDtmf, MediaSettings, RecordingSettings, SecretValue, Settings,
 };
 use vireo_call::{Runtime, RuntimeConfig};
-use vireo_host::{Grants, HostConfig, Limits};
+use vireo_host::{CacheConfig, Compiler, CompilerCommand, Grants, HostConfig, Limits};
 use vireo_rtp::{EngineConfig, JitterConfig, Realtime, Silence};
 use vireo_sip::stack::StackConfig;
 use vireo_sip::transport::{Listen, Protocol};
@@ -58,6 +58,14 @@ pub(super) fn build(config: &Config, capacity: Capacity) -> Result<Built, ServeE
         host: HostConfig {
             max_calls: capacity.calls,
             memory_bytes: (memory_mib as usize) << 20,
+            compiler: Compiler::Child(CompilerCommand::this_program(super::COMPILER)),
+            cache: match config.server.compiled_code_mib {
+                0 => None,
+                mib => Some(CacheConfig {
+                    directory: config.server.data_directory.join("compiled"),
+                    max_bytes: u64::from(mib) << 20,
+                }),
+            },
         },
         engine,
         prompts: LibraryConfig {
@@ -158,9 +166,10 @@ fn canary(config: &config::Canary) -> CanarySettings {
 /// What a flow is granted, in the host's terms.
 pub(crate) fn grants(name: &str, flow: &config::Flow) -> Grants {
     Grants {
-        kv: flow.grants.kv.namespace(name),
-        http: flow.grants.http.clone(),
-        secrets: flow.grants.secrets.clone(),
+        kv: flow.grants.namespace(name),
+        http: flow.grants.http().to_vec(),
+        secrets: flow.grants.secrets().to_vec(),
+        withheld: flow.grants.withheld(),
     }
 }
 

@@ -47,7 +47,7 @@ impl Capacity {
         let with_http = config
             .flows
             .values()
-            .any(|flow| !flow.grants.http.is_empty());
+            .any(|flow| !flow.grants.http().is_empty());
         let http = if with_http { u64::from(calls) } else { 0 };
         let files = u64::from(calls) * FILES_A_STREAM
             + u64::from(recordings)

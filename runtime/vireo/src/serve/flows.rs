@@ -127,6 +127,9 @@ pub(super) fn lost(flow: &deploy::FlowStatus, routes: &Routes) -> Vec<String> {
 /// Why a deployment was not changed.
 pub(super) fn refusal(error: DeployError) -> OperationError {
     match error {
+        DeployError::Component(vireo_host::ComponentError::Compiler(error)) => {
+            OperationError::CompilerFailed(error.to_string())
+        }
         DeployError::Component(error) => OperationError::ComponentRefused(check::problems(error)),
         DeployError::Grants { flow, missing } => OperationError::ComponentRefused(
             (missing.into_iter())

@@ -279,6 +279,26 @@ fn instantiation(runtime: &Runtime) -> Metric {
         })
 }
 
+fn components(runtime: &Runtime) -> Metric {
+    let origins = runtime.host().origins();
+    let metric = Metric::of(
+        MetricKind::Counter,
+        "vireo_components_total",
+        "Components made ready to run, by where their code came from; unusable: kept code that was \
+         damaged or not of this server.",
+    );
+    [
+        ("compiled", origins.compiled),
+        ("kept", origins.kept),
+        ("unusable", origins.unusable),
+    ]
+    .into_iter()
+    .fold(metric, |metric, (origin, count)| {
+        #[allow(clippy::cast_precision_loss)]
+        metric.sample(vec![("origin", origin.to_owned())], count as f64)
+    })
+}
+
 fn flows(runtime: &Runtime) -> Vec<Metric> {
     let host = runtime.host().in_use();
     let mut metrics = canaries(runtime);
@@ -289,6 +309,7 @@ fn flows(runtime: &Runtime) -> Vec<Metric> {
             runtime.deployer().automatic_rollbacks(),
         ),
         instantiation(runtime),
+        components(runtime),
         gauge(
             "vireo_calls_active",
             "Calls in progress.",

@@ -5,6 +5,7 @@ mod capacity;
 mod flows;
 mod metrics;
 mod operations;
+mod preflight;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,9 @@ use crate::explain::{Code, Coded};
 pub(crate) use build::{apology, flow_limits, grants};
 use capacity::Capacity;
 use operations::LiveOperations;
+
+/// The one argument of the process that compiles components for a server.
+pub const COMPILER: &str = "compile-component";
 
 /// What `vireo serve` is told beside its configuration.
 #[derive(Clone, Debug)]

@@ -8,17 +8,19 @@ use axum::body::Bytes;
 use vireo_call::deploy::{CanaryOrder, DeployError, Deployed, Order};
 use vireo_call::route::{Action, Query as RouteQuery, Step};
 use vireo_call::{Command, Runtime};
+use vireo_host::Version;
 use vireo_sip::stack::Stack;
 use vireo_store::Kv;
 use vireo_store::audit::{Act, Entry as AuditEntry, Who};
 use vireo_store::cdr::{Cdr, Query};
 use vireo_store::journal::{Entry, Kind};
 
+use super::preflight::Preflight;
 use super::{ServeError, build, flows, metrics};
 use crate::admin::{
     self, Admission, By, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
-    Journals, LiveCall, Metric, OperationError, Operations, Readiness, ReloadReport, Reply,
-    RouteExplanation, RouteQuestion, RouteStep, Status, Upload,
+    Journals, LiveCall, Metric, OperationError, Operations, PreflightReport, Readiness,
+    ReloadReport, Reply, RouteExplanation, RouteQuestion, RouteStep, Status, Upload,
 };
 use crate::check;
 use crate::config::Config;
@@ -31,6 +33,8 @@ pub(super) struct LiveOperations {
     file: PathBuf,
     started_ms: u64,
     admission: Mutex<Admission>,
+    /// What the last preflight compiled: the deploy that follows it needs it.
+    looked_at: Mutex<Option<Arc<Version>>>,
 }
 
 fn now_ms() -> u64 {
@@ -55,7 +59,25 @@ impl LiveOperations {
             file,
             started_ms: now_ms(),
             admission: Mutex::new(Admission::Open),
+            looked_at: Mutex::default(),
         }
+    }
+
+    async fn look_at(&self, flow: String, wasm: Bytes) -> Result<PreflightReport, OperationError> {
+        let config = lock(&self.config).clone();
+        let Some(found) = config.flows.get(&flow).cloned() else {
+            return Err(OperationError::FlowUnknown(flow));
+        };
+        let preflight = Preflight {
+            name: flow,
+            flow: found,
+            config,
+            host: self.runtime.host().clone(),
+            wasm,
+        };
+        let (report, version) = preflight.run().await?;
+        *lock(&self.looked_at) = version;
+        Ok(report)
     }
 
     /// Says everywhere that no new call is taken.
@@ -330,9 +352,15 @@ async fn blocking<T: Send + 'static>(
 }
 
 impl Operations for LiveOperations {
+    fn preflight(&self, flow: String, wasm: Bytes) -> Reply<'_, PreflightReport> {
+        Box::pin(self.look_at(flow, wasm))
+    }
+
     fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport> {
         Box::pin(async move {
             let began = Instant::now();
+            // Held until the end: as long as it lives, the same bytes are not compiled again.
+            let _looked_at = lock(&self.looked_at).take();
             let order = Order {
                 flow: upload.flow,
                 canary: upload.canary.map(|wish| CanaryOrder {

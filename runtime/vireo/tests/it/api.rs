@@ -84,7 +84,7 @@ async fn every_described_path_is_there() {
             seen += 1;
         }
     }
-    assert_eq!(seen, 28);
+    assert_eq!(seen, 29);
     server.stop().await;
 }
 

@@ -218,6 +218,54 @@ async fn flows_are_deployed() {
 }
 
 #[tokio::test]
+async fn a_component_is_looked_at_before_it_is_deployed() {
+    let server = Server::tcp().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    };
+    let (good, silent) = (file("good", b"\0asm rest"), file("silent", b"\0asm silent"));
+    let run = ask(&server, &format!("flow preflight demo {good}")).await;
+    assert_eq!(
+        (run.code, run.out.as_str()),
+        (
+            0,
+            "warning: prompts: `menu` may be missing (record it)\n\
+             demo: abababababab can be deployed; 3 calls of its tests passed\n"
+        )
+    );
+    let run = ask(&server, &format!("flow preflight demo {silent}")).await;
+    assert!(
+        run.code == 1 && run.err.contains("VR0118") && run.out.contains("failure: prompts: there"),
+        "{}{}",
+        run.out,
+        run.err
+    );
+    let run = ask(&server, &format!("flow deploy demo {silent}")).await;
+    assert!(
+        run.code == 1 && run.err.contains("error[VR0118]") && run.err.contains("`welcome`"),
+        "{}",
+        run.err
+    );
+    assert!(server.fake.uploads.lock().unwrap().is_empty());
+    let run = ask(
+        &server,
+        &format!("flow deploy demo {silent} --force --note new"),
+    )
+    .await;
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(
+        server.fake.uploads.lock().unwrap()[0].by.note,
+        "new [deployed although the preflight failed: 1 findings]"
+    );
+    let run = ask(&server, &format!("flow preflight nope {good}")).await;
+    assert!(run.code == 6 && run.err.contains("VR0110"), "{}", run.err);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_configuration_leads_to_the_server() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("vireo.toml");

@@ -14,9 +14,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vireo::admin::{
     AdminServer, Admission, AuditEntry, By, Canary, CanaryStatus, ComponentProblem, Counter,
-    DeployReport, DeploymentChange, FlowStatus, InspectionReport, Journals, LiveCall, Metric,
-    OperationError, Operations, RateComparison, Readiness, ReloadReport, Reply, RouteExplanation,
-    RouteQuestion, RouteStep, Serving, Status, Token, Upload, VersionCalls, VersionCounts,
+    DeployReport, DeploymentChange, Finding, FlowStatus, InspectionReport, Journals, LiveCall,
+    Metric, OperationError, Operations, PreflightReport, RateComparison, Readiness, ReloadReport,
+    Reply, RouteExplanation, RouteQuestion, RouteStep, Serving, Severity, Status, Token, Upload,
+    VersionCalls, VersionCounts,
 };
 use vireo::config::AdminListen;
 use vireo_store::audit::Who;
@@ -168,6 +169,26 @@ fn journal() -> Vec<Entry> {
 }
 
 impl Operations for Fake {
+    fn preflight(&self, flow: String, wasm: Bytes) -> Reply<'_, PreflightReport> {
+        let finding = |severity, what: &str| Finding {
+            severity,
+            check: "prompts".to_owned(),
+            what: what.to_owned(),
+            advice: "record it".to_owned(),
+        };
+        let mut findings = vec![finding(Severity::Warning, "`menu` may be missing")];
+        if wasm.ends_with(b"silent") {
+            findings.push(finding(Severity::Failure, "there is no prompt `welcome`"));
+        }
+        reply(known(&flow).map(|()| PreflightReport {
+            flow,
+            digest: Some("ab".repeat(32)),
+            passed: findings.len() == 1,
+            test_calls: 3,
+            findings,
+        }))
+    }
+
     fn deploy(&self, upload: Upload) -> Reply<'_, DeployReport> {
         if let Err(error) = known(&upload.flow) {
             return reply(Err(error));

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod api;
+mod artifacts;
 mod cli;
+mod compiler;
 mod fake;
 mod flowtest;
 mod keys;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::audit::Asker;
+use super::preflight::{IfFailed, before_deploy};
 use super::{Answer, Name, Params};
 use crate::admin::model::{DeployReport, DeploymentChange, FlowStatus, InspectionReport};
 use crate::admin::operations::{By, CanaryWish, OperationError, Upload};
@@ -36,6 +37,9 @@ pub struct DeployParams {
     /// Why, for the history; at most 1024 bytes.
     #[param(required = false)]
     note: String,
+    /// Deploys it although prompts are missing or its tests do not pass; the history's note says so.
+    #[param(required = false)]
+    force: bool,
 }
 
 impl DeployParams {
@@ -48,6 +52,7 @@ impl DeployParams {
                 "route" => params.route.push(value),
                 "callers" => params.callers.push(value),
                 "note" => params.note = value,
+                "force" => params.force = value == "true",
                 _ => {
                     return Err(Problem::new(
                         Code::RequestInvalid,
@@ -136,7 +141,7 @@ pub async fn show(State(api): State<Api>, Name(flow): Name) -> Answer<FlowStatus
         (status = 404, description = "VR0110: no such flow.", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "VR0113: somebody else changed the deployment at the same time. VR0114: there is a canary already. VR0116: a canary needs a version beside it.", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "VR0103: it has more than 64 MiB.", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "VR0111: the component was refused; what served still serves. VR0104: a parameter is not understood.", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "VR0111: the component was refused; VR0118: its preflight failed. What served still serves. VR0104: a parameter is not understood.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn deploy(
@@ -149,13 +154,15 @@ pub async fn deploy(
 ) -> Answer<DeployReport> {
     let params = DeployParams::read(params)?;
     let (wasm, _permit) = upload(&api, &headers, body).await?;
+    let overruled = match params.force {
+        true => IfFailed::Overrule,
+        false => IfFailed::Refuse,
+    };
+    let note = before_deploy(&api, &flow, &wasm, overruled, params.note.clone()).await?;
     let upload = Upload {
         flow,
         wasm,
-        by: By {
-            who,
-            note: params.note.clone(),
-        },
+        by: By { who, note },
         canary: params.canary(),
     };
     Ok(Json(api.operations.deploy(upload).await?))
@@ -243,7 +250,7 @@ pub async fn check(
 }
 
 /// Reads a component into memory, within the limits of size, time and number.
-async fn upload(
+pub(super) async fn upload(
     api: &Api,
     headers: &HeaderMap,
     body: Body,

@@ -5,6 +5,7 @@ pub(super) mod calls;
 pub(super) mod flows;
 pub(super) mod keys;
 pub(super) mod open;
+pub(super) mod preflight;
 pub(super) mod server;
 
 use axum::Json;
