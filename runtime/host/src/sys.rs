@@ -37,7 +37,7 @@ pub(crate) fn stand_back() -> io::Result<()> {
     // SAFETY: no memory is involved; 0 is this process.
     done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) })?;
     // SAFETY: no memory is involved. The signal goes to this process when its parent thread ends.
-    done(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+    done(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong) })?;
     keep_to_one_core()?;
     // Forbidden in some containers, and only a preference.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");

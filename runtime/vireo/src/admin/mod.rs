@@ -53,9 +53,7 @@ use crate::config::AdminListen;
 use crate::explain::{Code, Coded};
 use crate::moment;
 use bounded::Bounded;
-use handlers::{
-    audit, calls, flows, keys as key_paths, open, preflight as looking, server,
-};
+use handlers::{audit, calls, flows, keys as key_paths, open, preflight as looking, server};
 
 /// The largest component, bytes.
 pub const LARGEST_UPLOAD: usize = 64 << 20;
