@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use vireo_host::{Host, HostConfig, HostError, Limits, Outcome, TrapKind};
 
-use crate::script::{Gate, HELLO, PROBE, Script, all_grants, hello, host, probe, run};
+use crate::script::{Gate, HELLO, PROBE, Script, all_grants, hello, host, run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_loop_does_not_keep_twenty_others_from_going_on() {
