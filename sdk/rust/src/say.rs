@@ -182,6 +182,9 @@ mod tests {
         assert!(matches!(time, wit::SayAs::Time(of)
             if (of.hour, of.minute, of.hours) == (14, 5, Hours::TwentyFour)));
         let long = duration(std::time::Duration::from_secs(1 << 40));
-        assert!(matches!(wit::SayAs::from(long), wit::SayAs::Duration(u32::MAX)));
+        assert!(matches!(
+            wit::SayAs::from(long),
+            wit::SayAs::Duration(u32::MAX)
+        ));
     }
 }

@@ -10,7 +10,10 @@ vireo_sdk::flow!(main);
 fn main(call: &Call) -> Result<()> {
     call.answer()?;
     let calls = kv::increment("calls", 1)?;
-    call.play(("you-are-caller", say::number(calls).gender(Gender::Feminine)))?;
+    call.play((
+        "you-are-caller",
+        say::number(calls).gender(Gender::Feminine),
+    ))?;
     let day: u8 = call.parameter("day").unwrap_or("29").parse().unwrap_or(0);
     let said = call.play([
         say::ordinal(3),
