@@ -29,7 +29,7 @@ fn script(guide: &str) -> String {
         let (text, after) = block.split_once("\n```").unwrap();
         rest = after;
         match info.split_once(' ') {
-            None if info == "sh" => script.push_str(text),
+            None if info == "sh" => script.push_str(&typed(text)),
             None => continue,
             Some(("sh", "&")) => {
                 // The next step needs what listens there.
@@ -47,6 +47,18 @@ fn script(guide: &str) -> String {
         script.push('\n');
     }
     script
+}
+
+/// A block as somebody types it: by the next command, a call has left its record.
+fn typed(block: &str) -> String {
+    let ended = "until vireo calls --json | grep -q '^\\[\\]'; do sleep 0.1; done";
+    let lines = block
+        .lines()
+        .map(|line| match line.starts_with("vireo call ") {
+            true => format!("{line}\n{ended}\n"),
+            false => format!("{line}\n"),
+        });
+    lines.collect()
 }
 
 fn wait_for(command: &str) -> &'static str {

@@ -45,8 +45,13 @@ pub(crate) fn compile(
         .map_err(|error| CompilerError::Answer(error.to_string()))?;
     match answer {
         Ok(answer) if status.success() => Ok(answer),
-        // A reason of its own comes before the answer that is missing because of it.
-        Err(error) if status.success() || killed(status) => {
+        // A reason of its own comes before the answer that is missing because of it, but not before one
+        // that is wrong: its pipe is closed then, which also ends it.
+        Err(error)
+            if status.success()
+                || killed(status)
+                || error.kind() != io::ErrorKind::UnexpectedEof =>
+        {
             Err(CompilerError::Answer(error.to_string()))
         }
         _ => Err(ended(status, said, &command.limits)),

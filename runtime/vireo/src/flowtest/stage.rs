@@ -75,6 +75,8 @@ impl<'a> Stages<'a> {
     /// What the cases of a script run on.
     pub fn stage(&mut self, script: Loaded) -> Result<(Arc<Stage>, Loaded), CliError> {
         let (flow, component) = self.component(&script)?;
+        // First what is missing most often: a component that was not built.
+        self.version(&script, &component)?;
         let prompts = self.prompts(&script)?;
         let mut stage = self.flow(&script, flow, &component, prompts)?;
         let written = script.suite.grants.as_ref().map(written);
