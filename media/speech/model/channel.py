@@ -1,0 +1,119 @@
+"""What a telephone line does to speech: band, echo, level, noise, lost packets, G.711."""
+
+import numpy as np
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from features import RATE
+
+FULL_SCALE = 32768.0
+
+
+def mu_law(x):
+    """Through G.711 mu-law and back."""
+    level = np.abs(np.clip(x, -32635, 32635)) / FULL_SCALE
+    code = np.round(np.log1p(255 * level) / np.log(256) * 127) / 127
+    return np.sign(x) * (np.exp(code * np.log(256)) - 1) / 255 * FULL_SCALE
+
+
+def a_law(x):
+    """Through G.711 A-law and back."""
+    a = 87.6
+    level = np.abs(np.clip(x, -32700, 32700)) / FULL_SCALE
+    whole = 1 + np.log(a)
+    code = np.where(level < 1 / a, a * level / whole, (1 + np.log(np.maximum(a * level, 1e-9))) / whole)
+    code = np.round(code * 127) / 127
+    return np.sign(x) * np.where(code < 1 / whole, code * whole / a, np.exp(code * whole - 1) / a) * FULL_SCALE
+
+
+def noise(random, length, kind, babble=None):
+    """Noise with a root mean square of 1. Babble is a crowd of voices of `babble`, a list of recordings."""
+    if kind == "babble" and babble:
+        mixed = np.zeros(length)
+        for _ in range(random.integers(8, 20)):
+            voice = babble[random.integers(len(babble))].astype(np.float64)
+            mixed += np.roll(np.resize(voice / (rms(voice) + 1e-9), length), random.integers(length))
+        return mixed / (rms(mixed) + 1e-9)
+    made = random.standard_normal(length)
+    if kind in ("pink", "brown"):
+        spectrum = np.fft.rfft(made)
+        steps = np.arange(len(spectrum))
+        spectrum /= np.sqrt(steps + 1.0) if kind == "pink" else steps + 5.0
+        made = np.fft.irfft(spectrum, length)
+    elif kind == "hum":
+        t = np.arange(length) / RATE
+        mains = random.choice([50, 60])
+        made = 0.1 * made + sum(
+            np.sin(2 * np.pi * mains * k * t + random.uniform(0, 2 * np.pi)) / k for k in (1, 2, 3, 5)
+        )
+    return made / (rms(made) + 1e-9)
+
+
+def rms(x):
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))) if len(x) else 0.0
+
+
+def trim(x, margin=400):
+    """Speech without the silence around it, and where it began."""
+    loud = np.nonzero(np.abs(x) > 100)[0]
+    if not len(loud):
+        return x, 0
+    start = max(0, loud[0] - margin)
+    return x[start : loud[-1] + margin], start
+
+
+NOISES = ["white", "pink", "pink", "brown", "hum", "babble", "babble"]
+
+
+def call(speech, random, babble):
+    """`speech` as a random caller's line carries it: samples, and the place of its first sample in them."""
+    x = speech.astype(np.float64)
+    lead, tail = int(random.uniform(0.05, 0.8) * RATE), int(random.uniform(0.15, 1.0) * RATE)
+    x = np.concatenate([np.zeros(lead), x, np.zeros(tail)])
+    clean = random.random() < 0.3
+    if not clean and random.random() < 0.35:
+        x = room(x, random)
+    if random.random() < 0.75:
+        band = butter(2, [random.uniform(120, 350), random.uniform(3200, 3800)], "band", fs=RATE, output="sos")
+        x = sosfilt(band, x)
+    if not clean and random.random() < 0.4:
+        tilt = random.uniform(-0.5, 0.5)
+        x = np.concatenate([x[:1], x[1:] - tilt * x[:-1]])
+    level = 10 ** (random.uniform(-38, -12) / 20) * FULL_SCALE
+    x *= level / (rms(x[lead : len(x) - tail]) + 1e-9)
+    if random.random() > 0.1:  # the rest has digital silence around it
+        snr = random.uniform(25, 50) if clean else random.uniform(5, 30)
+        x = x + noise(random, len(x), random.choice(NOISES), babble) * level * 10 ** (-snr / 20)
+    if not clean and random.random() < 0.1:
+        for _ in range(random.integers(1, 4)):  # lost packets of 20 ms
+            at = random.integers(0, max(1, len(x) - 160))
+            x[at : at + 160] = 0
+    return g711(x, random), lead
+
+
+def room(x, random):
+    """A small room, or the echo of a handset."""
+    length = int(random.uniform(0.02, 0.18) * RATE)
+    response = random.standard_normal(length) * np.exp(-np.arange(length) / (length / 5.0))
+    response *= random.uniform(0.05, 0.5) / (np.sqrt(np.square(response).sum()) + 1e-9)
+    response[0] = 1.0
+    return fftconvolve(x, response)[: len(x)]
+
+
+def g711(x, random):
+    """Through one of both laws, as 16-bit integers."""
+    x = np.clip(x, -FULL_SCALE, FULL_SCALE - 1)
+    x = mu_law(x) if random.random() < 0.5 else a_law(x)
+    return np.clip(np.round(x), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def measured(speech, random, snr, babble):
+    """`speech` at -23 dBFS through G.711 with noise at `snr` dB (none: without noise), for evaluations."""
+    x, _ = trim(speech)
+    x = x.astype(np.float64) * (10 ** (-23 / 20) * FULL_SCALE / (rms(x) + 1e-9))
+    level = rms(x)
+    x = np.concatenate([np.zeros(RATE // 2), x, np.zeros(RATE)])
+    if snr is not None:
+        kind = ["white", "pink", "babble"][random.integers(3)]
+        x = x + noise(random, len(x), kind, babble) * level * 10 ** (-snr / 20)
+    return g711(x, random)

@@ -1,0 +1,53 @@
+"""libvosk through ctypes, for measuring a model where it will run."""
+
+import ctypes as C
+import json
+
+
+class Recognizer:
+    """One caller's speech, with a grammar."""
+
+    def __init__(self, library, model, phrases):
+        self._library = library
+        grammar = json.dumps([*phrases, "[unk]"], ensure_ascii=False).encode()
+        self._handle = library.vosk_recognizer_new_grm(model, C.c_float(8000.0), grammar)
+        library.vosk_recognizer_set_words(self._handle, 1)
+
+    def recognise(self, samples):
+        """The words of a whole recording, as (word, confidence)."""
+        data, words = samples.astype("<i2").tobytes(), []
+        for at in range(0, len(data), 3200):
+            piece = data[at : at + 3200]
+            if self._library.vosk_recognizer_accept_waveform(self._handle, piece, len(piece)) == 1:
+                words += self._words(self._library.vosk_recognizer_result(self._handle))
+        words += self._words(self._library.vosk_recognizer_final_result(self._handle))
+        self._library.vosk_recognizer_reset(self._handle)
+        return words
+
+    @staticmethod
+    def _words(answer):
+        return [(word["word"], word["conf"]) for word in json.loads(answer).get("result", [])]
+
+
+class Model:
+    """A model's directory, loaded."""
+
+    def __init__(self, library, directory):
+        self._library = C.CDLL(str(library))
+        self._library.vosk_set_log_level(-1)
+        for name in ("vosk_model_new", "vosk_recognizer_new_grm"):
+            getattr(self._library, name).restype = C.c_void_p
+        for name in ("vosk_recognizer_result", "vosk_recognizer_final_result"):
+            getattr(self._library, name).restype = C.c_char_p
+            getattr(self._library, name).argtypes = [C.c_void_p]
+        self._library.vosk_recognizer_new_grm.argtypes = [C.c_void_p, C.c_float, C.c_char_p]
+        self._library.vosk_recognizer_accept_waveform.argtypes = [C.c_void_p, C.c_char_p, C.c_int]
+        self._library.vosk_recognizer_set_words.argtypes = [C.c_void_p, C.c_int]
+        self._library.vosk_recognizer_reset.argtypes = [C.c_void_p]
+        self._model = self._library.vosk_model_new(str(directory).encode())
+        if not self._model:
+            raise ValueError(f"{directory} is not a model that libvosk loads")
+
+    def recognizer(self, phrases):
+        """One for a grammar of these phrases."""
+        return Recognizer(self._library, self._model, phrases)
