@@ -99,17 +99,7 @@ impl Grammar for Spanish {
     }
 
     fn date(&self, line: &mut Line, day: Day) {
-        weekday(line, day);
-        match day.day {
-            1 => line.word("ordinal/1"),
-            number => tens(line, number.into(), None),
-        }
-        line.word("word/of");
-        month(line, day);
-        if day.style.year() {
-            line.word("word/of");
-            self.cardinal(line, day.year.into(), None);
-        }
+        date_with_of(self, line, day);
     }
 
     fn time(&self, line: &mut Line, hour: u8, minute: u8, _: Clock) {
@@ -171,5 +161,20 @@ pub(super) fn ordinal_parts(line: &mut Line, n: u16, gender: Gender) {
             word(rest / 10 * 10);
             word(rest % 10);
         }
+    }
+}
+
+/// "primero de mayo de dos mil veintiséis", in Spanish and Portuguese.
+pub(super) fn date_with_of(grammar: &dyn Grammar, line: &mut Line, day: Day) {
+    weekday(line, day);
+    match day.day {
+        1 => line.word("ordinal/1"),
+        number => grammar.cardinal(line, number.into(), None),
+    }
+    line.word("word/of");
+    month(line, day);
+    if day.style.year() {
+        line.word("word/of");
+        grammar.cardinal(line, day.year.into(), None);
     }
 }

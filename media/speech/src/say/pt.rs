@@ -1,7 +1,7 @@
 //! Portuguese, as in Brazil.
 
-use super::es::{grouped_fraction, ordinal_parts};
-use super::grammar::{Category, Grammar, month, weekday};
+use super::es::{date_with_of, grouped_fraction, ordinal_parts};
+use super::grammar::{Category, Grammar};
 use super::line::Line;
 use super::value::{Clock, Day, Gender};
 
@@ -101,17 +101,7 @@ impl Grammar for Portuguese {
     }
 
     fn date(&self, line: &mut Line, day: Day) {
-        weekday(line, day);
-        match day.day {
-            1 => line.word("ordinal/1"),
-            number => tens(line, number.into(), None),
-        }
-        line.word("word/of");
-        month(line, day);
-        if day.style.year() {
-            line.word("word/of");
-            self.cardinal(line, day.year.into(), None);
-        }
+        date_with_of(self, line, day);
     }
 
     fn time(&self, line: &mut Line, hour: u8, minute: u8, _: Clock) {
