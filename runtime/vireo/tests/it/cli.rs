@@ -10,7 +10,7 @@ pub struct Run {
     pub err: String,
 }
 
-fn finish(output: &Output) -> Run {
+pub fn finish(output: &Output) -> Run {
     Run {
         code: output.status.code().unwrap(),
         out: String::from_utf8(output.stdout.clone()).unwrap(),
@@ -19,7 +19,7 @@ fn finish(output: &Output) -> Run {
 }
 
 /// Runs `vireo` with nothing of this environment that it would listen to.
-fn command(words: &[&str]) -> Command {
+pub fn command(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vireo"));
     command.args(words).env("TZ", "UTC");
     for name in [

@@ -2,15 +2,11 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
-struct Run {
-    code: i32,
-    out: String,
-    err: String,
-}
+use crate::cli::{Run, command, finish};
 
 struct Directory(tempfile::TempDir);
 
@@ -33,12 +29,8 @@ impl Directory {
     }
 
     fn typed(&self, line: &str, keys: &str) -> Run {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vireo"));
-        for name in ["VIREO_CONFIG", "RUST_LOG", "VIREO_LOG_FORMAT"] {
-            command.env_remove(name);
-        }
-        let mut child = command
-            .args(line.replace("FIXTURES", &fixtures()).split(' '))
+        let line = line.replace("FIXTURES", &fixtures());
+        let mut child = command(&line.split(' ').collect::<Vec<_>>())
             .current_dir(&self.0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,16 +39,12 @@ impl Directory {
             .unwrap();
         // A command that does not read is gone by now.
         let _ = child.stdin.take().unwrap().write_all(keys.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        Run {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+        finish(&child.wait_with_output().unwrap())
     }
 }
 
-fn fixtures() -> String {
+/// The directory of the flows that the host's own tests use.
+pub fn fixtures() -> String {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fixtures = here.join("../host/tests/fixtures").canonicalize().unwrap();
     fixtures.display().to_string()

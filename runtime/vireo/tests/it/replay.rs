@@ -1,11 +1,13 @@
 //! `vireo replay`, `vireo journal export` and `vireo trace --html`, as processes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::cli::{Run, command, finish};
 use crate::fake::{Server, TOKEN};
+use crate::flowtest::fixtures;
 
 const SCRIPT: &str = r#"
 component = "FIXTURES/hello.wasm"
@@ -16,12 +18,6 @@ steps = [{ hears = ["welcome", "menu/welcome"] }, { presses = "2" }, { hears = "
 name = "gone"
 steps = [{ hears = "welcome" }, { hangs-up = true }]
 "#;
-
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
 
 struct Directory(tempfile::TempDir);
 
@@ -35,20 +31,14 @@ impl Directory {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vireo"));
-        for name in ["VIREO_CONFIG", "VIREO_ADMIN", "VIREO_TOKEN", "RUST_LOG"] {
-            command.env_remove(name);
-        }
-        let words = line.replace("FIXTURES", &fixtures());
-        command
-            .args(words.split(' '))
-            .current_dir(&self.0)
-            .env("TZ", "UTC");
+        let line = line.replace("FIXTURES", &fixtures());
+        let mut command = command(&line.split(' ').collect::<Vec<_>>());
+        command.current_dir(&self.0);
         command
     }
 
     fn vireo(&self, line: &str) -> Run {
-        finish(self.command(line))
+        finish(&self.command(line).output().unwrap())
     }
 
     /// Against a server, away from the thread on which that runs.
@@ -57,9 +47,10 @@ impl Directory {
         command
             .env("VIREO_ADMIN", server.address.to_string())
             .env("VIREO_TOKEN", TOKEN);
-        tokio::task::spawn_blocking(move || finish(command))
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
-            .unwrap()
+            .unwrap();
+        finish(&output)
     }
 
     /// Calls as a server exports them: each case of a script once.
@@ -76,21 +67,6 @@ impl Directory {
         let lines: Vec<String> = calls.iter().map(Value::to_string).collect();
         std::fs::write(self.path(name), lines.join("\n")).unwrap();
     }
-}
-
-fn finish(mut command: Command) -> Run {
-    let output = command.output().unwrap();
-    Run {
-        code: output.status.code(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
-}
-
-fn fixtures() -> String {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fixtures = here.join("../host/tests/fixtures").canonicalize().unwrap();
-    fixtures.display().to_string()
 }
 
 /// A case of a test report as a line of an export.
@@ -133,7 +109,7 @@ fn a_version_that_does_the_same() {
     let directory = Directory::new();
     directory.write("calls.jsonl", &directory.record());
     let run = directory.vireo("replay --flow FIXTURES/hello.wasm --calls calls.jsonl -v");
-    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
     let (head, tail) = run.out.split_once("\n\n").unwrap();
     assert_eq!(
         head,
@@ -166,10 +142,7 @@ fn a_version_that_does_not() {
     let run = directory.vireo("replay --flow FIXTURES/hello.wasm --calls calls.jsonl");
     assert_eq!(
         (run.code, run.err.as_str()),
-        (
-            Some(1),
-            "error[VR0171]: 1 of 3 calls part from what happened\n"
-        )
+        (1, "error[VR0171]: 1 of 3 calls part from what happened\n")
     );
     let told = run.out.split_once('\n').unwrap().1;
     assert_eq!(
@@ -240,13 +213,13 @@ fn what_cannot_be_replayed_is_said() {
         ("hello.wasm --calls flwo=x", 2, "there is no \"flwo\""),
     ] {
         let run = directory.vireo(&format!("replay --flow FIXTURES/{line}"));
-        assert_eq!(run.code, Some(code), "{line}: {}{}", run.out, run.err);
+        assert_eq!(run.code, code, "{line}: {}{}", run.out, run.err);
         assert!(run.err.contains(part), "{line}: {}", run.err);
         assert!(!run.err.contains("hunter2"), "{}", run.err);
     }
     let run = directory.vireo("replay --flow demo=FIXTURES/hello.wasm --calls good.jsonl");
     assert!(
-        run.code == Some(6) && run.out.contains("2 without a journal of this flow"),
+        run.code == 6 && run.out.contains("2 without a journal of this flow"),
         "{}{}",
         run.out,
         run.err
@@ -268,7 +241,7 @@ async fn a_servers_calls_are_exported_page_by_page() {
     let run = directory.ask(&server, line).await;
     assert_eq!(
         (run.code, run.out.as_str()),
-        (Some(0), "2 calls in out.jsonl\n"),
+        (0, "2 calls in out.jsonl\n"),
         "{}",
         run.err
     );
@@ -298,19 +271,11 @@ async fn a_servers_calls_are_exported_page_by_page() {
         .await;
     assert_eq!(run.out.lines().count(), 1);
     let run = directory.ask(&server, "journal export --calls nope").await;
-    assert!(
-        run.code == Some(6) && run.err.contains("VR0121"),
-        "{}",
-        run.err
-    );
+    assert!(run.code == 6 && run.err.contains("VR0121"), "{}", run.err);
     let run = directory
         .ask(&server, "replay --flow nope --calls all")
         .await;
-    assert!(
-        run.code == Some(6) && run.err.contains("VR0110"),
-        "{}",
-        run.err
-    );
+    assert!(run.code == 6 && run.err.contains("VR0110"), "{}", run.err);
     let run = directory
         .ask(&server, "replay --flow demo --calls all")
         .await;
@@ -331,7 +296,7 @@ async fn a_call_becomes_a_page() {
         .await;
     assert_eq!(
         (run.code, run.out.as_str()),
-        (Some(0), "call.html is written\n"),
+        (0, "call.html is written\n"),
         "{}",
         run.err
     );
