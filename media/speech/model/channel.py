@@ -8,21 +8,26 @@ from features import RATE
 FULL_SCALE = 32768.0
 
 
+_SEGMENT, _STEP = np.divmod(np.arange(128), 16)
+# What a decoder makes of each code (ITU-T G.711, tables 1 and 2), on the scale of 16 bits. A-law has no zero.
+_MU_LAW = (((_STEP << 3) + 132) << _SEGMENT) - 132
+_A_LAW = np.where(_SEGMENT == 0, (_STEP << 4) + 8, ((_STEP << 4) + 264) << np.maximum(_SEGMENT - 1, 0))
+
+
+def _through(x, levels):
+    """The nearest of the decoder's values."""
+    levels = np.unique(np.concatenate([-levels, levels]))
+    return levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
+
+
 def mu_law(x):
     """Through G.711 mu-law and back."""
-    level = np.abs(np.clip(x, -32635, 32635)) / FULL_SCALE
-    code = np.round(np.log1p(255 * level) / np.log(256) * 127) / 127
-    return np.sign(x) * (np.exp(code * np.log(256)) - 1) / 255 * FULL_SCALE
+    return _through(x, _MU_LAW)
 
 
 def a_law(x):
     """Through G.711 A-law and back."""
-    a = 87.6
-    level = np.abs(np.clip(x, -32700, 32700)) / FULL_SCALE
-    whole = 1 + np.log(a)
-    code = np.where(level < 1 / a, a * level / whole, (1 + np.log(np.maximum(a * level, 1e-9))) / whole)
-    code = np.round(code * 127) / 127
-    return np.sign(x) * np.where(code < 1 / whole, code * whole / a, np.exp(code * whole - 1) / a) * FULL_SCALE
+    return _through(x, _A_LAW)
 
 
 def noise(random, length, kind, babble=None):
@@ -68,7 +73,8 @@ NOISES = ["white", "pink", "pink", "brown", "hum", "babble", "babble"]
 def call(speech, random, babble):
     """`speech` as a random caller's line carries it: samples, and the place of its first sample in them."""
     x = speech.astype(np.float64)
-    lead, tail = int(random.uniform(0.05, 0.8) * RATE), int(random.uniform(0.15, 1.0) * RATE)
+    lead = int(random.uniform(0.05, 0.8) * RATE)
+    tail = int(random.uniform(*((0.15, 1.0) if random.random() < 0.8 else (1.0, 2.5))) * RATE)
     x = np.concatenate([np.zeros(lead), x, np.zeros(tail)])
     clean = random.random() < 0.3
     if not clean and random.random() < 0.35:
@@ -81,14 +87,28 @@ def call(speech, random, babble):
         x = np.concatenate([x[:1], x[1:] - tilt * x[:-1]])
     level = 10 ** (random.uniform(-38, -12) / 20) * FULL_SCALE
     x *= level / (rms(x[lead : len(x) - tail]) + 1e-9)
-    if random.random() > 0.1:  # the rest has digital silence around it
+    surroundings = random.random()
+    if surroundings > 0.15:  # the rest has digital silence around it
         snr = random.uniform(25, 50) if clean else random.uniform(5, 30)
-        x = x + noise(random, len(x), random.choice(NOISES), babble) * level * 10 ** (-snr / 20)
+        made = noise(random, len(x), random.choice(NOISES), babble) * level * 10 ** (-snr / 20)
+        if surroundings < 0.25:  # as a phone that sends silence while nobody speaks
+            made[: lead - min(lead, 800)] = 0
+            made[len(x) - tail + min(tail, 1600) :] = 0
+        x = x + made
     if not clean and random.random() < 0.1:
         for _ in range(random.integers(1, 4)):  # lost packets of 20 ms
             at = random.integers(0, max(1, len(x) - 160))
             x[at : at + 160] = 0
     return g711(x, random), lead
+
+
+def nobody(random, babble):
+    """A line on which nobody speaks: digital silence, or noise."""
+    length = int(random.uniform(0.8, 2.5) * RATE)
+    level = 10 ** (random.uniform(-75, -30) / 20) * FULL_SCALE
+    silent = random.random() < 0.1
+    x = np.zeros(length) if silent else noise(random, length, random.choice(NOISES), babble) * level
+    return g711(x, random)
 
 
 def room(x, random):
@@ -102,9 +122,7 @@ def room(x, random):
 
 def g711(x, random):
     """Through one of both laws, as 16-bit integers."""
-    x = np.clip(x, -FULL_SCALE, FULL_SCALE - 1)
-    x = mu_law(x) if random.random() < 0.5 else a_law(x)
-    return np.clip(np.round(x), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    return (mu_law(x) if random.random() < 0.5 else a_law(x)).astype(np.int16)
 
 
 def measured(speech, random, snr, babble):

@@ -7,37 +7,30 @@ table and writes everything to a JSON file.
 import argparse
 import collections
 import json
-import random
 import time
 from pathlib import Path
 
-import numpy as np
-
-from channel import measured
-from corpus import HELD_OUT_FLITE, HELD_OUT_VARIANTS, speak_espeak, speak_flite
+from features import RATE
+from heldout import CONDITIONS, DEVELOPMENT, GRAMMAR, SEED, TEST, lines, utterances
 from languages import Language
-from vosk_library import Model
+from vosk_library import Model, probability
 
-GRAMMAR = {
-    "en": "zero one two three four five six seven eight nine yes no operator".split(),
-    "zh": "零 一 二 三 四 五 六 七 八 九 是 不是 人工".split(),
-}
-# Homophones without their tones: not to be told apart, so no grammar should have both.
-SAME = {"zh": {"十": "是"}}
-CONDITIONS = {"clean": None, "15db": 15, "10db": 10}
+VOICES = {"test": TEST, "development": DEVELOPMENT}
+# An answer below it counts as rejected.
+LEAST = 0.5
+CALIBRATION_BINS = 10
 
 
-def held_out(language, count, seed, sentences):
-    """Utterances of the voices that are held out: half of them flite's, where it speaks the language."""
-    options = {"speeds": (1.0, 1.0), "sentences": sentences}
-    if language.name != "en":
-        return speak_espeak(language, count, seed, HELD_OUT_VARIANTS, **options)
-    corpus = speak_espeak(language, count // 2, seed, HELD_OUT_VARIANTS, **options)
-    other = speak_flite(language, count - count // 2, seed, [HELD_OUT_FLITE], **options)
-    corpus.audio += other.audio
-    corpus.words += other.words
-    corpus.voices += other.voices
-    return corpus
+class Speech:
+    """What is said, under each condition; made once, for any number of models."""
+
+    def __init__(self, language, voices, count, seed, conditions=CONDITIONS):
+        self.language, self.lines = language, {}
+        for offset, (kind, share) in enumerate({"word": 1, "digits": 2, "outside": 2}.items()):
+            said = utterances(language, voices, kind, count // share, seed + offset)
+            for condition in conditions:
+                self.lines[condition, kind] = list(lines(said, condition, seed + offset))
+        self.conditions = list(conditions)
 
 
 def distance(wanted, heard):
@@ -50,63 +43,103 @@ def distance(wanted, heard):
     return row[-1]
 
 
-def evaluate(language, model, count, seed=100):
+def answer(heard):
+    """What a grammar of single words makes of it, and libvosk's confidence; None when that is no word of it."""
+    known = [(word, confidence) for word, confidence in heard if word != "[unk]"]
+    return known[0] if len(known) == 1 else None
+
+
+def evaluate(model, speech):
     """All figures, as one dictionary."""
-    words = GRAMMAR[language.name]
-    digits = words[:10]
-    outside = [word for word in language.words if word not in words and word not in SAME.get(language.name, {})]
-    outside = [word for word in outside if len(word) > 3 or language.name == "zh"]
-    single = held_out(language, count, seed, lambda _, choose: [choose.choice(words)])
-    strings = held_out(language, count // 2, seed + 1, lambda _, choose: [choose.choice(digits) for _ in range(4)])
-    others = held_out(language, count // 2, seed + 2, lambda _, choose: [choose.choice(outside)])
-    report = {"language": language.name, "grammar": words, "conditions": {}}
-    for name, snr in CONDITIONS.items():
-        report["conditions"][name] = condition(model, words, digits, single, strings, others, snr)
-    return report
+    grammar = GRAMMAR[speech.language.name]
+    return {
+        "language": speech.language.name,
+        "grammar": grammar,
+        "conditions": {name: condition(model, grammar, speech, name) for name in speech.conditions},
+    }
 
 
-def condition(model, words, digits, single, strings, others, snr):
-    """The figures at one signal-to-noise ratio."""
-    noise = np.random.default_rng(77)
-    recognizer = model.recognizer(words)
-    confusion, answers = collections.Counter(), []
-    began, seconds, right = time.process_time(), 0.0, collections.Counter()
-    for audio, wanted, voice in zip(single.audio, single.words, single.voices):
-        line = measured(audio, noise, snr, others.audio)
+def condition(model, grammar, speech, name):
+    """The figures under one condition."""
+    recognizer = model.recognizer(grammar)
+    confusion, answers, voices = collections.Counter(), [], collections.Counter()
+    began, seconds = time.process_time(), 0.0
+    for utterance, line in speech.lines[name, "word"]:
         heard = recognizer.recognise(line)
-        known = [word for word, _ in heard if word != "[unk]"]
-        answer = known[0] if len(known) == 1 else " ".join(known) or "nothing"
-        confusion[wanted, answer] += 1
-        right[voice, answer == wanted] += 1
-        if len(known) == 1:
-            answers.append((next(conf for word, conf in heard if word != "[unk]"), answer == wanted))
-        seconds += len(line) / 8000
+        got, wanted = answer(heard), utterance.words[0]
+        understood = got[0] if got else " ".join(word for word, _ in heard if word != "[unk]") or "nothing"
+        confusion[wanted, understood] += 1
+        voices[utterance.voice, understood == wanted] += 1
+        if got:
+            answers.append((got[1], understood == wanted))
+        seconds += len(line) / RATE
     cpu = (time.process_time() - began) / seconds
-    recognizer = model.recognizer([f"{a} {b}" for a in digits for b in digits])
-    errors = exact = 0
-    for audio, wanted in zip(strings.audio, strings.words):
-        line = measured(audio, noise, snr, others.audio)
-        heard = [word for word, _ in recognizer.recognise(line) if word != "[unk]"]
-        errors += distance(wanted.split(), heard)
-        exact += heard == wanted.split()
-    recognizer = model.recognizer(words)
-    taken = []
-    for audio in others.audio:
-        known = [c for word, c in recognizer.recognise(measured(audio, noise, snr, others.audio)) if word != "[unk]"]
-        taken.append(max(known, default=0.0) if known else None)
+    taken = [answer(recognizer.recognise(line)) for _, line in speech.lines[name, "outside"]]
+    digits = digit_strings(model, grammar[:10], speech.lines[name, "digits"])
     total, good = sum(confusion.values()), sum(n for (wanted, heard), n in confusion.items() if wanted == heard)
-    voices = {voice: right[voice, True] / (right[voice, True] + right[voice, False]) for voice, _ in right}
     return {
         "accuracy": good / total,
-        "voices": voices,
+        "count": total,
+        "voices": {voice: voices[voice, True] / (voices[voice, True] + voices[voice, False]) for voice, _ in voices},
         "confusion": [[wanted, heard, n] for (wanted, heard), n in sorted(confusion.items())],
-        "confidence": [[round(conf, 4), correct] for conf, correct in answers],
-        "digit_strings_exact": exact / len(strings.audio),
-        "digit_word_error_rate": errors / (4 * len(strings.audio)),
-        "outside_rejected": sum(conf is None for conf in taken) / len(taken),
-        "outside_confidence": [round(conf, 4) for conf in taken if conf is not None],
+        "confidence": [[confidence, right] for confidence, right in answers],
+        **digits,
+        "outside_count": len(taken),
+        "outside_rejected": sum(got is None or probability(model.points, got[1]) < LEAST for got in taken) / len(taken),
+        "outside_confidence": [got[1] for got in taken if got],
         "cpu_per_stream": cpu,
     }
+
+
+def digit_strings(model, digits, said):
+    """Exact strings and the word error rate; the grammar has every pair of digits, so any string of them."""
+    recognizer = model.recognizer([f"{a} {b}" for a in digits for b in digits])
+    errors = exact = 0
+    for utterance, line in said:
+        heard = [word for word, _ in recognizer.recognise(line) if word != "[unk]"]
+        errors += distance(utterance.words, heard)
+        exact += heard == utterance.words
+    return {
+        "digit_strings_exact": exact / len(said),
+        "digit_word_error_rate": errors / sum(len(utterance.words) for utterance, _ in said),
+    }
+
+
+def calibration_error(report, points):
+    """By how much the confidence and the share of right answers differ, on the average over answers."""
+    bins = collections.defaultdict(list)
+    for figures in report["conditions"].values():
+        for confidence, right in figures["confidence"]:
+            said = probability(points, confidence)
+            bins[min(int(said * CALIBRATION_BINS), CALIBRATION_BINS - 1)].append((said, right))
+    count = sum(map(len, bins.values()))
+    return sum(abs(sum(said for said, _ in held) - sum(right for _, right in held)) for held in bins.values()) / count
+
+
+def words_worst(figures, count=5):
+    """The words that are understood least often: (word, share, said)."""
+    said, right = collections.Counter(), collections.Counter()
+    for wanted, heard, n in figures["confusion"]:
+        said[wanted] += n
+        right[wanted] += n * (wanted == heard)
+    return sorted((right[word] / n, word, n) for word, n in said.items())[:count]
+
+
+def show(report, points):
+    """Prints the table."""
+    for name, figures in report["conditions"].items():
+        print(
+            f"{name:6} words {100 * figures['accuracy']:5.1f} % of {figures['count']}"
+            f"  digit strings {100 * figures['digit_strings_exact']:5.1f} %"
+            f" (WER {100 * figures['digit_word_error_rate']:4.1f} %)  outside rejected"
+            f" {100 * figures['outside_rejected']:5.1f} % of {figures['outside_count']}"
+            f"  {figures['cpu_per_stream']:.4f} of a core a stream"
+        )
+        print("       worst:", ", ".join(f"{word} {100 * share:.0f} %" for share, word, _ in words_worst(figures)))
+        wrong = sorted((n, wanted, heard) for wanted, heard, n in figures["confusion"] if wanted != heard)[::-1]
+        print("       most often wrong:", ", ".join(f"{w} as {h} {n}" for n, w, h in wrong[:6]) or "none")
+        print("       voices:", ", ".join(f"{voice} {100 * share:.0f} %" for voice, share in figures["voices"].items()))
+    print(f"confidence: off by {calibration_error(report, points):.3f} on the average")
 
 
 def main():
@@ -115,19 +148,13 @@ def main():
     arguments.add_argument("model", type=Path)
     arguments.add_argument("--library", type=Path, required=True, help="libvosk.so")
     arguments.add_argument("--count", type=int, default=520, help="single words; half as many of the others")
-    arguments.add_argument("--seed", type=int, default=100)
+    arguments.add_argument("--voices", choices=VOICES, default="test")
+    arguments.add_argument("--seed", type=int, default=SEED)
     arguments.add_argument("--json", type=Path)
     given = arguments.parse_args()
-    random.seed(given.seed)
-    report = evaluate(Language.load(given.language), Model(given.library, given.model), given.count, given.seed)
-    for name, figures in report["conditions"].items():
-        print(
-            f"{name:6} words {100 * figures['accuracy']:5.1f} %  digit strings {100 * figures['digit_strings_exact']:5.1f} %"
-            f" (WER {100 * figures['digit_word_error_rate']:4.1f} %)  outside rejected"
-            f" {100 * figures['outside_rejected']:5.1f} %  {figures['cpu_per_stream']:.4f} of a core a stream"
-        )
-        wrong = sorted((n, wanted, heard) for wanted, heard, n in figures["confusion"] if wanted != heard)[::-1]
-        print("       most often wrong:", ", ".join(f"{w} as {h} {n}" for n, w, h in wrong[:6]) or "none")
+    model = Model(given.library, given.model)
+    report = evaluate(model, Speech(Language.load(given.language), VOICES[given.voices], given.count, given.seed))
+    show(report, model.points)
     if given.json:
         given.json.write_text(json.dumps(report, ensure_ascii=False))
 

@@ -10,6 +10,7 @@
 import argparse
 import math
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +25,27 @@ POSITIONS = "BEIS"  # begin, end, inside, single: they share their probability
 STAY_SILENT, STAY_PHONE = 0.9, 0.6
 UNKNOWN = "[unk]"
 UNKNOWN_FRAMES = 5  # of 30 ms: nothing shorter is a word
-UNKNOWN_COST = 0.5
 UNKNOWN_ALONE = 8.0  # without a grammar it is never the answer
 # A constant that is added to all inputs of a log-softmax, so that its extra one is negligible.
 LIFT = 30.0
+
+
+@dataclass(frozen=True)
+class Dials:
+    """What is chosen on the development voices, after the training."""
+
+    acoustic_scale: float = 0.4
+    # Added to the log probability of "any speech", which stands for words outside the grammar.
+    unknown_gain: float = 1.0
+    # Of a frame of it.
+    unknown_cost: float = 0.5
+    # Of every word, against words that are heard in noise.
+    word_cost: float = 0.0
+    # Added to the log probability of silence.
+    silence_gain: float = 0.0
+
+
+DIALS = {"en": Dials(), "zh": Dials()}
 
 
 def phone_state(language, phone, position):
@@ -136,7 +154,7 @@ class Graph:
         return "\n".join([*lines, f"{final}\t0", ""])
 
 
-def words_graph(language, ids, numbers):
+def words_graph(language, ids, numbers, dials):
     """Any words, with silence or without between them."""
     graph = Graph(ids)
     start, loop, after = graph.state(), graph.state(), graph.state()
@@ -151,17 +169,17 @@ def words_graph(language, ids, numbers):
         for at, phone in enumerate(phones):
             last = at == len(phones) - 1
             position = "S" if len(phones) == 1 else "B" if at == 0 else "E" if last else "I"
-            number = numbers[word] if at == 0 else 0
-            state = graph.held(state, phone_state(language, phone, position), STAY_PHONE, number)
+            number, cost = (numbers[word], dials.word_cost) if at == 0 else (0, 0.0)
+            state = graph.held(state, phone_state(language, phone, position), STAY_PHONE, number, cost)
         graph.arc(state, after)
     leaving, staying = ids[2 + 4 * len(language.phones)]
     state = graph.state()
-    graph.arc(loop, state, leaving, numbers[UNKNOWN], UNKNOWN_COST)
+    graph.arc(loop, state, leaving, numbers[UNKNOWN], dials.word_cost + dials.unknown_cost)
     for _ in range(UNKNOWN_FRAMES - 1):
         following = graph.state()
-        graph.arc(state, following, staying, 0, UNKNOWN_COST)
+        graph.arc(state, following, staying, 0, dials.unknown_cost)
         state = following
-    graph.arc(state, state, staying, 0, UNKNOWN_COST)
+    graph.arc(state, state, staying, 0, dials.unknown_cost)
     graph.arc(state, after)
     return graph.text(loop)
 
@@ -171,17 +189,18 @@ def shell(command, text):
     subprocess.run(["bash", "-o", "pipefail", "-c", command], input=text.encode(), check=True)
 
 
-def export(language, checkpoint, out, acoustic_scale, unknown_gain):
+def export(language, checkpoint, out, dials):
     """Writes the model to the directory `out`."""
     model = torch.load(checkpoint, map_location="cpu")
     for directory in ("am", "conf", "graph/phones"):
         (out / directory).mkdir(parents=True, exist_ok=True)
     transitions, ids = transition_model(language)
-    priors = [*np.maximum(model["prior"], 1e-4), 1.0]
+    priors = np.append(np.maximum(model["prior"], 1e-4), 1.0)
+    priors[0] *= math.exp(-dials.silence_gain)
     (out / "am/final.mdl").write_bytes(
         b"\0B"
         + transitions
-        + network(model["network"], unknown_gain)
+        + network(model["network"], dials.unknown_gain)
         + token("<LeftContext>")
         + integer(CONTEXT)
         + token("<RightContext>")
@@ -195,7 +214,7 @@ def export(language, checkpoint, out, acoustic_scale, unknown_gain):
     )
     (out / "conf/model.conf").write_text(
         "--min-active=200\n--max-active=3000\n--beam=13.0\n--lattice-beam=6.0\n"
-        f"--acoustic-scale={acoustic_scale}\n--frame-subsampling-factor=3\n--frames-per-chunk=21\n"
+        f"--acoustic-scale={dials.acoustic_scale}\n--frame-subsampling-factor=3\n--frames-per-chunk=21\n"
         "--endpoint.silence-phones=1\n--endpoint.rule2.min-trailing-silence=0.5\n"
         "--endpoint.rule3.min-trailing-silence=0.8\n--endpoint.rule4.min-trailing-silence=1.5\n"
     )
@@ -203,10 +222,10 @@ def export(language, checkpoint, out, acoustic_scale, unknown_gain):
     places = [f"{2 + 4 * at + k} {kind}" for at in range(len(language.phones)) for k, kind in enumerate(kinds)]
     garbage = f"{2 + 4 * len(language.phones)} singleton"
     (out / "graph/phones/word_boundary.int").write_text("\n".join(["1 nonword", *places, garbage, ""]))
-    write_graphs(language, ids, out / "graph")
+    write_graphs(language, ids, out / "graph", dials)
 
 
-def write_graphs(language, ids, directory):
+def write_graphs(language, ids, directory, dials):
     """HCLr.fst, Gr.fst, words.txt, disambig_tid.int."""
     numbers = {word: at for at, word in enumerate(["<eps>", *sorted(language.words), UNKNOWN])}
     relabelled = directory / "relabel.txt"
@@ -214,7 +233,7 @@ def write_graphs(language, ids, directory):
     shell(
         "fstcompile | fstconnect | fstarcsort --sort_type=olabel | LD_PRELOAD=libfstlookahead.so.22 "
         f"fstconvert --fst_type=olabel_lookahead --save_relabel_opairs={relabelled} > {directory}/HCLr.fst",
-        words_graph(language, ids, numbers),
+        words_graph(language, ids, numbers, dials),
     )
     pairs = dict(map(int, line.split()) for line in relabelled.read_text().splitlines())
     relabelled.unlink()
@@ -238,7 +257,5 @@ if __name__ == "__main__":
     arguments.add_argument("language")
     arguments.add_argument("checkpoint")
     arguments.add_argument("out", type=Path)
-    arguments.add_argument("--acoustic-scale", type=float, default=0.4)
-    arguments.add_argument("--unknown-gain", type=float, default=1.0)
     given = arguments.parse_args()
-    export(Language.load(given.language), given.checkpoint, given.out, given.acoustic_scale, given.unknown_gain)
+    export(Language.load(given.language), given.checkpoint, given.out, DIALS[given.language])

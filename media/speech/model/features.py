@@ -1,5 +1,7 @@
 """Mel-frequency cepstra as Kaldi computes them, so that libvosk sees what the network was trained on."""
 
+import functools
+
 import numpy as np
 import scipy.fft
 
@@ -11,6 +13,7 @@ MELS = 24
 CEPSTRA = 24
 LOWEST_HZ = 20.0
 LIFTER = 22.0
+BEND = 0.8  # of the band: up to here a warp is a plain factor
 PREEMPHASIS = 0.97
 
 
@@ -18,9 +21,11 @@ def _mel(hz):
     return 1127.0 * np.log(1.0 + hz / 700.0)
 
 
-def _filters():
+@functools.lru_cache
+def _filters(warp):
     edges = np.linspace(_mel(LOWEST_HZ), _mel(RATE / 2), MELS + 2)
-    bins = _mel(np.arange(FFT // 2) * RATE / FFT)
+    hz = np.arange(FFT // 2) * RATE / FFT
+    bins = _mel(np.interp(hz, [0.0, BEND * RATE / 2 / max(warp, 1.0), RATE / 2], [0.0, BEND * RATE / 2 * min(warp, 1.0), RATE / 2]))
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - left) / (centre - left)
     falling = (right - bins) / (right - centre)
@@ -37,12 +42,12 @@ def _cosines():
 
 # Kaldi's "povey" window.
 _POVEY = ((0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / (WINDOW - 1))) ** 0.85).astype(np.float32)
-_FILTERS = _filters()
 _COSINES = _cosines()
 
 
-def mfcc(samples):
-    """(frames, 24) of `samples`, 8 kHz, on the scale of 16-bit integers; no dither, no energy."""
+def mfcc(samples, warp=1.0):
+    """(frames, 24) of `samples`, 8 kHz, on the scale of 16-bit integers; no dither, no energy. `warp` stretches
+    the frequencies, as a shorter vocal tract does."""
     samples = np.asarray(samples, np.float32)
     frames = 1 + (len(samples) - WINDOW) // SHIFT
     if frames <= 0:
@@ -52,4 +57,4 @@ def mfcc(samples):
     before = np.concatenate([cut[:, :1], cut[:, :-1]], 1)
     spectrum = scipy.fft.rfft(((cut - PREEMPHASIS * before) * _POVEY).astype(np.float32), FFT)[:, : FFT // 2]
     power = spectrum.real**2 + spectrum.imag**2
-    return (np.log(np.maximum(power @ _FILTERS.T, np.finfo(np.float32).eps)) @ _COSINES.T).astype(np.float32)
+    return (np.log(np.maximum(power @ _filters(warp).T, np.finfo(np.float32).eps)) @ _COSINES.T).astype(np.float32)

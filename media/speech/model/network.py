@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-CONTEXT = 13  # frames on each side that an output looks at
+CONTEXT = 16  # frames on each side that an output looks at
 SUBSAMPLING = 3
 # Frames of the layer below that each layer looks at, in frames of the input.
-OFFSETS = [(-2, -1, 0, 1, 2), (-2, 0, 2), (-3, 0, 3), (-3, 0, 3), (-3, 0, 3)]
+OFFSETS = [(-2, -1, 0, 1, 2), (-2, 0, 2), (-3, 0, 3), (-3, 0, 3), (-6, 0, 6)]
 
 
 def _layer(inputs, outputs, width, dilation=1, stride=1):
@@ -21,17 +21,18 @@ class Network(nn.Module):
     """Log probabilities of silence (0) and each phone. (batch, cepstra, frames) with `CONTEXT` frames more at
     both ends becomes (batch, phones + 1, frames / 3); output k belongs to frame 3 k."""
 
-    def __init__(self, phones, cepstra=24, width=144, dropout=0.1):
+    def __init__(self, phones, cepstra=24, width=160, dropout=0.1):
         super().__init__()
         self.register_buffer("mean", torch.zeros(cepstra))
         self.register_buffer("deviation", torch.ones(cepstra))
         self.layers = nn.ModuleList(
             [
                 _layer(cepstra, width, 5),
+                # From here on every third frame is enough.
+                _layer(width, width, 3, dilation=2, stride=SUBSAMPLING),
+                _layer(width, width, 3),
+                _layer(width, width, 3),
                 _layer(width, width, 3, dilation=2),
-                _layer(width, width, 3, dilation=3, stride=SUBSAMPLING),
-                _layer(width, width, 3),
-                _layer(width, width, 3),
             ]
         )
         self.dropout = nn.Dropout(dropout)

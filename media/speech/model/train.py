@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from channel import call, trim
-from corpus import Corpus
+from channel import call, nobody, trim
+from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_FLITE, HELD_OUT_VARIANTS, Corpus
 from features import SHIFT, WINDOW, mfcc
 from languages import Language
 from network import CONTEXT, SUBSAMPLING, Network
@@ -19,6 +19,9 @@ SMOOTHING = 0.05
 FRAMES_OF_BATCH = 4500
 IGNORED = -100
 RATE = 4e-3
+NOBODY = -1  # instead of an utterance's number: a line without speech
+NOBODY_SHARE = 0.04
+WARPS = np.linspace(0.88, 1.14, 14)
 
 _corpus = None
 
@@ -27,10 +30,13 @@ def _heard(job):
     """One utterance over a random line: cepstra, and the phone in the middle of every third frame."""
     at, seed = job
     random = np.random.default_rng(seed)
+    if at == NOBODY:
+        cepstra = mfcc(nobody(random, _corpus.audio))
+        return cepstra.astype(np.float16), np.zeros((len(cepstra) + 2) // SUBSAMPLING, np.int64)
     speech, cut = trim(_corpus.audio[at])
     samples, lead = call(speech, random, _corpus.audio)
-    cepstra = mfcc(samples)
-    centres = np.arange((len(cepstra) + 2) // 3) * SUBSAMPLING * SHIFT + WINDOW // 2 - lead + cut
+    cepstra = mfcc(samples, float(random.choice(WARPS)) if random.random() < 0.6 else 1.0)
+    centres = np.arange((len(cepstra) + 2) // SUBSAMPLING) * SUBSAMPLING * SHIFT + WINDOW // 2 - lead + cut
     labels = np.zeros(len(centres), np.int64)
     for start, end, phone in _corpus.segments[at]:
         labels[(centres >= start) & (centres < end)] = phone
@@ -40,7 +46,9 @@ def _heard(job):
 def jobs(epoch, share):
     """What an epoch hears: a share of the corpus, another one each time."""
     chosen = np.random.default_rng(epoch).random(len(_corpus.audio)) < share
-    return [(at, (epoch, at)) for at in np.nonzero(chosen)[0].tolist()]
+    heard = [(at, (epoch, at)) for at in np.nonzero(chosen)[0].tolist()]
+    silent = [(NOBODY, (epoch, len(chosen) + at)) for at in range(int(NOBODY_SHARE * len(heard)))]
+    return heard + silent
 
 
 def batches(data, choose):
@@ -91,7 +99,8 @@ def train(language, files, out, epochs, share, threads):
     torch.set_num_threads(threads)
     choose = np.random.default_rng(1)
     began = time.time()
-    _corpus = Corpus.load(files)
+    _corpus = Corpus.load(files).without({*HELD_OUT_VARIANTS, *DEVELOPMENT_VARIANTS, HELD_OUT_FLITE})
+    print(f"{len(_corpus.audio)} utterances, {sum(map(len, _corpus.audio)) / 8000 / 3600:.1f} h", flush=True)
     network = Network(len(language.phones))
     weights = torch.ones(len(language.phones) + 1)
     weights[0] = SILENCE_WEIGHT
@@ -124,6 +133,7 @@ def train(language, files, out, epochs, share, threads):
                 optimizer.step()
                 total += loss.item()
             counts = np.bincount(np.concatenate([labels for _, labels in kept]), minlength=len(language.phones) + 1)
+            counts = counts * weights.numpy()  # what the network was made to believe
             torch.save({"network": network.state_dict(), "prior": (counts / counts.sum()).tolist()}, out)
             print(
                 f"epoch {epoch + 1}/{epochs}: loss {total / len(order):.3f}, "

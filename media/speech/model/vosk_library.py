@@ -3,6 +3,16 @@
 import ctypes as C
 import json
 
+UNCALIBRATED = [[0.0, 0.0], [1.0, 1.0]]
+
+
+def probability(points, confidence):
+    """What a confidence of libvosk means by a table of `vireo.json`: the chance that the answer is right."""
+    for (left, low), (right, high) in zip(points, points[1:]):
+        if confidence <= right:
+            return low + (high - low) * max(0.0, confidence - left) / (right - left)
+    return points[-1][1]
+
 
 class Recognizer:
     """One caller's speech, with a grammar."""
@@ -12,6 +22,9 @@ class Recognizer:
         grammar = json.dumps([*phrases, "[unk]"], ensure_ascii=False).encode()
         self._handle = library.vosk_recognizer_new_grm(model, C.c_float(8000.0), grammar)
         library.vosk_recognizer_set_words(self._handle, 1)
+
+    def __del__(self):
+        self._library.vosk_recognizer_free(self._handle)
 
     def recognise(self, samples):
         """The words of a whole recording, as (word, confidence)."""
@@ -37,6 +50,9 @@ class Model:
         self._library.vosk_set_log_level(-1)
         for name in ("vosk_model_new", "vosk_recognizer_new_grm"):
             getattr(self._library, name).restype = C.c_void_p
+        for name in ("vosk_model_free", "vosk_recognizer_free"):
+            getattr(self._library, name).argtypes = [C.c_void_p]
+            getattr(self._library, name).restype = None
         for name in ("vosk_recognizer_result", "vosk_recognizer_final_result"):
             getattr(self._library, name).restype = C.c_char_p
             getattr(self._library, name).argtypes = [C.c_void_p]
@@ -47,6 +63,12 @@ class Model:
         self._model = self._library.vosk_model_new(str(directory).encode())
         if not self._model:
             raise ValueError(f"{directory} is not a model that libvosk loads")
+        described = directory / "vireo.json"
+        self.points = json.loads(described.read_text())["confidence"] if described.exists() else UNCALIBRATED
+
+    def __del__(self):
+        if getattr(self, "_model", None):
+            self._library.vosk_model_free(self._model)
 
     def recognizer(self, phrases):
         """One for a grammar of these phrases."""

@@ -1,0 +1,61 @@
+"""Chooses a model's dials (export.Dials), one after the other, on the development voices, and prints them."""
+
+import argparse
+import dataclasses
+import tempfile
+from pathlib import Path
+
+from evaluate import Speech, evaluate
+from export import DIALS, export
+from heldout import DEVELOPMENT
+from languages import Language
+from vosk_library import Model
+
+CHOICES = {
+    "silence_gain": [-0.5, 0.0, 0.5, 1.0],
+    "unknown_gain": [0.4, 0.7, 1.0, 1.3, 1.6],
+    "acoustic_scale": [0.25, 0.32, 0.4, 0.5, 0.65],
+    "word_cost": [0.0, 1.0, 2.0, 3.0],
+}
+# What counts: single words most; then strings of digits, and rejecting what is not in the grammar.
+OF_WORDS, OF_DIGITS, OF_OUTSIDE = 1.0, 0.3, 0.3
+SEED = 500
+
+
+def score(report):
+    """One number for a report, over all conditions."""
+    figures = list(report["conditions"].values())
+    mean = lambda name: sum(condition[name] for condition in figures) / len(figures)
+    words, strings, outside = mean("accuracy"), 1 - mean("digit_word_error_rate"), mean("outside_rejected")
+    return OF_WORDS * words + OF_DIGITS * strings + OF_OUTSIDE * outside, words, strings, outside
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("language")
+    arguments.add_argument("checkpoint")
+    arguments.add_argument("--library", type=Path, required=True, help="libvosk.so")
+    arguments.add_argument("--count", type=int, default=208)
+    arguments.add_argument("--rounds", type=int, default=2)
+    given = arguments.parse_args()
+    language = Language.load(given.language)
+    speech = Speech(language, DEVELOPMENT, given.count, SEED)
+    tried = {}
+
+    def tried_score(dials):
+        if dials not in tried:
+            with tempfile.TemporaryDirectory() as directory:
+                export(language, given.checkpoint, Path(directory), dials)
+                tried[dials] = score(evaluate(Model(given.library, Path(directory)), speech))
+            print(*(f"{part:.4f}" for part in tried[dials]), dials, flush=True)
+        return tried[dials]
+
+    best = DIALS[given.language]
+    for _ in range(given.rounds):
+        for name, values in CHOICES.items():
+            best = max((dataclasses.replace(best, **{name: value}) for value in values), key=tried_score)
+    print("best:", best)
+
+
+if __name__ == "__main__":
+    main()
