@@ -6,14 +6,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# package      what for
+# package        what for
 readonly PACKAGES="
-    gcc          links the binaries; compiles ring's C and assembly
-    libc6-dev    headers for the same
-    python3      scripts/check-licences.py
-    espeak-ng    speaks the prompts of examples and tests
-    sox          shapes them
-    sip-tester   SIPp: the callers of the end-to-end tests
+    gcc            links the binaries; compiles ring's C and assembly
+    libc6-dev      headers for the same
+    python3        scripts/check-licences.py
+    python3-numpy  speech that measures recognition: media/speech/model/heldout.py
+    python3-scipy  the same
+    espeak-ng      speaks the prompts of examples and tests, and that speech
+    libflite1      the other half of its voices
+    sox            shapes them
+    sip-tester     SIPp: the callers of the end-to-end tests
 "
 
 die() { echo "setup: $*" >&2; exit 1; }

@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 # Utterances of a process. espeak-ng crashes on some texts and variants: that costs the piece, and the
 # next seed makes another.
 PIECE = 500
-PIECES = {"en": {"espeak": 32, "flite": 16}, "zh": {"espeak": 24}}
-EPOCHS = {"en": 8, "zh": 8}
+PIECES = {"en": {"espeak": 48, "flite": 24}, "zh": {"espeak": 48}}
+EPOCHS = {"en": 16, "zh": 16}
 
 
 def run(script, *arguments, check=True):
@@ -59,7 +59,8 @@ def main():
         "--epochs", EPOCHS[given.language], "--threads", given.threads,
     )  # fmt: skip
     run("export.py", given.language, checkpoint, given.out)
-    run("evaluate.py", given.language, given.out, "--library", given.library, "--json", given.out / "evaluation.json")
+    run("calibrate.py", given.language, given.out, "--library", given.library)
+    run("evaluate.py", given.language, given.out, "--library", given.library, "--json", given.work / f"{given.language}.json")
 
 
 if __name__ == "__main__":
