@@ -14,7 +14,7 @@ readonly PACKAGES="
     python3-numpy  speech that measures recognition: media/speech/model/heldout.py
     python3-scipy  the same
     espeak-ng      speaks the prompts of examples and tests, and that speech
-    libflite1      the other half of its voices
+    libflite1      speaks for vireo-flite; the other half of that speech's voices
     sox            shapes them
     sip-tester     SIPp: the callers of the end-to-end tests
 "

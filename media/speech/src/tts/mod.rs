@@ -8,6 +8,7 @@ mod engine;
 mod memory;
 mod recency;
 mod sentences;
+mod serve;
 mod ssml;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use vireo_audio::prompt::{Prompt, PromptError};
 pub use cache::{DiskCache, Key};
 pub use engine::{Engine, EngineError, Speaking, Utterance, WorkerEngine};
 pub use sentences::sentences;
+pub use serve::{Answer, serve};
 pub use ssml::{Span, SsmlError, Words, is_ssml, parse};
 
 use crate::say;
