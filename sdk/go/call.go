@@ -147,6 +147,12 @@ func Recording(id string) Prompt {
 	return Prompt{vireo_flow_media.MakePartRecording(id)}
 }
 
+// Text speaks a text by the server's voice of the prompt's language: plain, or SSML when it begins
+// with "<speak"; 1 to 10,000 characters.
+func Text(text string) Prompt {
+	return Prompt{vireo_flow_media.MakePartText(text)}
+}
+
 // Silence lasts 1 ms to 60 s.
 func Silence(duration time.Duration) Prompt {
 	return Prompt{vireo_flow_media.MakePartSilence(milliseconds(duration))}

@@ -89,6 +89,14 @@ export const recording = (recording) => ({
   val: typeof recording === "string" ? recording : recording.id,
 });
 
+/**
+ * A text that is spoken, by the server's voice of the prompt's language: plain, or SSML when it
+ * begins with `<speak`; 1 to 10,000 characters.
+ * @param {string} text
+ * @returns {Part}
+ */
+export const text = (text) => ({ tag: "text", val: text });
+
 /** So many milliseconds of silence, 1 to 60,000. @param {number} ms @returns {Part} */
 export const silence = (ms) => ({ tag: "silence", val: ms });
 

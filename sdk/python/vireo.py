@@ -135,7 +135,13 @@ def flow(main: Callable[[Call], None]):
 
 
 Part = Union[
-    str, _media.Part_File, _media.Part_Recording, _media.Part_Silence, _media.Part_Tone, _media.Part_Say
+    str,
+    _media.Part_File,
+    _media.Part_Recording,
+    _media.Part_Silence,
+    _media.Part_Tone,
+    _media.Part_Say,
+    _media.Part_Text,
 ]
 """A piece of a prompt; a str is the name of a file."""
 
@@ -146,6 +152,12 @@ Prompt = Union[Part, Sequence[Part]]
 def recording(message: Union[str, Message]) -> Part:
     """A recording that this call made."""
     return _media.Part_Recording(message if isinstance(message, str) else message.id)
+
+
+def text(text: str) -> Part:
+    """A text that is spoken, by the server's voice of the prompt's language: plain, or SSML when it
+    begins with `<speak`; 1 to 10,000 characters."""
+    return _media.Part_Text(text)
 
 
 def silence(ms: int) -> Part:

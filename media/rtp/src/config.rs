@@ -8,6 +8,8 @@ use vireo_audio::Codec;
 use vireo_audio::prompt::Prompt;
 use vireo_audio::recorder::Track;
 
+use crate::late::Late;
+
 /// What offer and answer agreed on (RFC 3264), and how to treat the peer's packets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamConfig {
@@ -194,6 +196,8 @@ pub enum Segment {
         /// Length.
         ms: u32,
     },
+    /// A prompt that comes later.
+    Late(Late),
 }
 
 /// How often a play is heard.

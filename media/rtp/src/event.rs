@@ -20,6 +20,8 @@ pub enum MediaEvent {
         id: u64,
         /// How much of it was sent, repetitions included.
         heard_ms: u32,
+        /// Silence in its middle, where a [`crate::Late`] was waited for.
+        gap_ms: u32,
         /// Why.
         end: PlayEnd,
     },
@@ -93,6 +95,8 @@ pub enum PlayEnd {
     Stopped,
     /// Another play took its place.
     Replaced,
+    /// A [`crate::Late`] that it came to has failed.
+    Failed,
 }
 
 /// How a digit came.

@@ -19,6 +19,7 @@ mod event;
 mod inbound;
 pub mod jitter;
 pub mod latch;
+mod late;
 pub mod packet;
 pub mod player;
 pub mod reception;
@@ -37,6 +38,7 @@ pub use config::{
 pub use engine::{Counters, Engine, EngineConfig, EngineError, OpenError, Realtime, Stream};
 pub use event::{DigitSource, MediaEvent, PlayEnd, RecordEnd};
 pub use inbound::Received;
+pub use late::{Come, Late, Promise};
 pub use reports::NtpOrigin;
 pub use sender::MAX_DEBT;
 pub use stats::StreamStats;

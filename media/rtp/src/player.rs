@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use vireo_audio::Codec;
+use vireo_audio::prompt::Prompt;
 
 use crate::config::{Play, Repeat, Segment};
 use crate::event::{MediaEvent, PlayEnd};
+use crate::late::Come;
 
 /// Samples a millisecond; every codec is at 8 kHz.
 const PER_MS: u64 = 8;
@@ -28,8 +30,30 @@ struct Playing {
     /// The current segment in the codec's encoding, when it is a prompt.
     encoded: Option<(Codec, Arc<[u8]>)>,
     sent: u64,
-    /// There is not a single sample in it.
-    empty: bool,
+    /// Of these, those before the present repetition.
+    sent_before: u64,
+    /// Samples of silence after the first sample, while a segment was waited for.
+    gap: u64,
+    /// It goes no further: a segment failed, or there is not a single sample in it.
+    stuck: Option<PlayEnd>,
+}
+
+/// What a segment has to be heard.
+enum Sound<'a> {
+    Prompt(&'a Arc<Prompt>),
+    Samples(&'a [i16]),
+    /// So many samples of it.
+    Silence(usize),
+    Awaited,
+    Failed,
+}
+
+/// How far a play could fill a frame.
+#[derive(Default)]
+struct Fill {
+    samples: usize,
+    /// Samples that are missing, because a segment has not come.
+    awaited: usize,
 }
 
 /// What a frame was filled with.
@@ -66,14 +90,15 @@ impl Player {
     /// Starts a play; the end of the one that it replaces, if any.
     pub fn play(&mut self, play: Play) -> Option<MediaEvent> {
         let replaced = self.end(PlayEnd::Replaced);
-        let empty = play.segments.iter().all(is_empty);
         self.playing = Some(Playing {
             play,
             segment: 0,
             offset: 0,
             encoded: None,
             sent: 0,
-            empty,
+            sent_before: 0,
+            gap: 0,
+            stuck: None,
         });
         replaced
     }
@@ -85,10 +110,11 @@ impl Player {
 
     fn end(&mut self, end: PlayEnd) -> Option<MediaEvent> {
         let playing = self.playing.take()?;
-        let heard_ms = u32::try_from(playing.sent / PER_MS).unwrap_or(u32::MAX);
+        let ms = |samples: u64| u32::try_from(samples / PER_MS).unwrap_or(u32::MAX);
         Some(MediaEvent::PlayFinished {
             id: playing.play.id,
-            heard_ms,
+            heard_ms: ms(playing.sent),
+            gap_ms: ms(playing.gap),
             end,
         })
     }
@@ -102,59 +128,78 @@ impl Player {
         };
         let first = playing.sent == 0;
         let filled = playing.fill(codec, frame);
-        if let Some(rest) = frame.get_mut(filled..) {
+        if let Some(rest) = frame.get_mut(filled.samples..) {
             rest.fill(codec.silence());
         }
-        playing.sent += filled as u64;
-        let what = match (filled, first) {
+        playing.sent += filled.samples as u64;
+        if playing.sent > 0 {
+            playing.gap += filled.awaited as u64;
+        }
+        let what = match (filled.samples, first) {
             (0, _) => Filled::Silence,
             (_, true) => Filled::First(playing.play.id),
             (_, false) => Filled::More,
         };
-        let ended = if playing.is_over() {
-            self.end(PlayEnd::Finished)
-        } else {
-            None
-        };
-        (what, ended)
+        let ended = playing.ended();
+        (what, ended.and_then(|end| self.end(end)))
     }
 }
 
 impl Playing {
-    /// Fills as much of the frame as there is; samples filled.
-    fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> usize {
+    /// Fills as much of the frame as there is.
+    fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> Fill {
         let mut filled = 0;
-        while filled < frame.len() && !self.is_over() {
+        while filled < frame.len() && self.ended().is_none() {
             if self.segment >= self.play.segments.len() {
+                let sent = self.sent + filled as u64;
+                // Once around and nothing to be heard.
+                self.stuck = (sent == self.sent_before).then_some(PlayEnd::Finished);
+                self.sent_before = sent;
                 self.segment = 0;
             }
-            filled += frame
-                .get_mut(filled..)
-                .map_or(0, |rest| self.take(codec, rest));
-            self.pass_ended_segments(codec);
+            match self.play.segments.get(self.segment).map(sound) {
+                Some(Sound::Awaited) => {
+                    let awaited = frame.len() - filled;
+                    return Fill {
+                        samples: filled,
+                        awaited,
+                    };
+                }
+                Some(Sound::Failed) => self.stuck = Some(PlayEnd::Failed),
+                _ => {
+                    filled += frame
+                        .get_mut(filled..)
+                        .map_or(0, |rest| self.take(codec, rest));
+                    self.pass_ended_segments(codec);
+                }
+            }
         }
-        filled
+        Fill {
+            samples: filled,
+            awaited: 0,
+        }
     }
 
-    /// Is everything sent?
-    fn is_over(&self) -> bool {
+    /// How it has ended, if it has.
+    fn ended(&self) -> Option<PlayEnd> {
         let at_end = self.segment >= self.play.segments.len();
-        self.empty || at_end && self.play.repeat == Repeat::Once
+        let all = (at_end && self.play.repeat == Repeat::Once).then_some(PlayEnd::Finished);
+        self.stuck.or(all)
     }
 
     /// Copies from the current segment.
     fn take(&mut self, codec: Codec, out: &mut [u8]) -> usize {
         let offset = self.offset;
-        let taken = match self.play.segments.get(self.segment) {
-            None => 0,
-            Some(Segment::Prompt(prompt)) => {
+        let taken = match self.play.segments.get(self.segment).map(sound) {
+            None | Some(Sound::Awaited | Sound::Failed) => 0,
+            Some(Sound::Prompt(prompt)) => {
                 let encoded = match &self.encoded {
                     Some((of, encoded)) if *of == codec => encoded,
                     _ => &self.encoded.insert((codec, prompt.encoded(codec))).1,
                 };
                 copy(encoded.get(offset..).unwrap_or_default(), out)
             }
-            Some(Segment::Samples(samples)) => {
+            Some(Sound::Samples(samples)) => {
                 let rest = samples.get(offset..).unwrap_or_default();
                 let length = rest.len().min(out.len()).min(CHUNK);
                 match (rest.get(..length), out.get_mut(..length)) {
@@ -162,10 +207,8 @@ impl Playing {
                     _ => 0,
                 }
             }
-            Some(Segment::Silence { ms }) => {
-                let length = (*ms as usize * PER_MS as usize)
-                    .saturating_sub(offset)
-                    .min(out.len());
+            Some(Sound::Silence(samples)) => {
+                let length = samples.saturating_sub(offset).min(out.len());
                 if let Some(silent) = out.get_mut(..length) {
                     silent.fill(codec.silence());
                 }
@@ -179,13 +222,14 @@ impl Playing {
     /// Goes on to the next segment that has anything left.
     fn pass_ended_segments(&mut self, codec: Codec) {
         while let Some(segment) = self.play.segments.get(self.segment) {
-            let length = match segment {
-                Segment::Prompt(prompt) => match &self.encoded {
+            let length = match sound(segment) {
+                Sound::Prompt(prompt) => match &self.encoded {
                     Some((of, encoded)) if *of == codec => encoded.len(),
                     _ => self.encoded.insert((codec, prompt.encoded(codec))).1.len(),
                 },
-                Segment::Samples(samples) => samples.len(),
-                Segment::Silence { ms } => *ms as usize * PER_MS as usize,
+                Sound::Samples(samples) => samples.len(),
+                Sound::Silence(samples) => samples,
+                Sound::Awaited | Sound::Failed => return,
             };
             if self.offset < length {
                 return;
@@ -197,11 +241,16 @@ impl Playing {
     }
 }
 
-fn is_empty(segment: &Segment) -> bool {
+fn sound(segment: &Segment) -> Sound<'_> {
     match segment {
-        Segment::Prompt(prompt) => prompt.length() == 0,
-        Segment::Samples(samples) => samples.is_empty(),
-        Segment::Silence { ms } => *ms == 0,
+        Segment::Prompt(prompt) => Sound::Prompt(prompt),
+        Segment::Samples(samples) => Sound::Samples(samples),
+        Segment::Silence { ms } => Sound::Silence(*ms as usize * PER_MS as usize),
+        Segment::Late(late) => match late.come() {
+            Come::Awaited => Sound::Awaited,
+            Come::Sound(prompt) => Sound::Prompt(prompt),
+            Come::Failed(_) => Sound::Failed,
+        },
     }
 }
 
@@ -216,6 +265,7 @@ fn copy(from: &[u8], to: &mut [u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::late::Late;
 
     fn samples(value: i16, n: usize) -> Segment {
         Segment::Samples(vec![value; n].into())
@@ -230,7 +280,92 @@ mod tests {
     }
 
     fn finished(id: u64, heard_ms: u32, end: PlayEnd) -> Option<MediaEvent> {
-        Some(MediaEvent::PlayFinished { id, heard_ms, end })
+        Some(MediaEvent::PlayFinished {
+            id,
+            heard_ms,
+            gap_ms: 0,
+            end,
+        })
+    }
+
+    fn sound(ms: usize) -> Arc<Prompt> {
+        Arc::new(Prompt::from_samples("late", vec![1000; ms * 8]))
+    }
+
+    /// Plays until the play ends: what frames were filled with, and the end.
+    fn rest(player: &mut Player) -> (usize, Option<MediaEvent>) {
+        let mut frames = 0;
+        loop {
+            let (_, ended) = player.fill(Codec::Pcmu, &mut [0; 160]);
+            frames += 1;
+            if ended.is_some() || frames > 1000 {
+                return (frames, ended);
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_in_time_is_heard_without_a_gap() {
+        let (late, promise) = Late::promised();
+        let mut player = Player::new();
+        player.play(play(
+            1,
+            vec![Segment::Late(late), samples(1, 160)],
+            Repeat::Once,
+        ));
+        // Nothing is heard before the first sample, which is no gap.
+        for _ in 0..3 {
+            let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
+            assert_eq!(filled, (Filled::Silence, None));
+        }
+        promise.keep(sound(30));
+        let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
+        assert_eq!(filled, (Filled::First(1), None));
+        assert_eq!(rest(&mut player), (2, finished(1, 50, PlayEnd::Finished)));
+    }
+
+    #[test]
+    fn what_comes_late_leaves_a_gap() {
+        let (late, promise) = Late::promised();
+        let mut player = Player::new();
+        player.play(play(
+            1,
+            vec![samples(1, 80), Segment::Late(late)],
+            Repeat::Once,
+        ));
+        let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
+        assert_eq!(filled, (Filled::First(1), None));
+        player.fill(Codec::Pcmu, &mut [0; 160]);
+        promise.keep(sound(10));
+        let end = MediaEvent::PlayFinished {
+            id: 1,
+            heard_ms: 20,
+            gap_ms: 30,
+            end: PlayEnd::Finished,
+        };
+        assert_eq!(rest(&mut player), (1, Some(end)));
+    }
+
+    #[test]
+    fn what_fails_ends_the_play_when_its_turn_comes() {
+        let (late, promise) = Late::promised();
+        let mut player = Player::new();
+        let segments = vec![samples(1, 320), Segment::Late(late.clone())];
+        player.play(play(1, segments.clone(), Repeat::Once));
+        drop(promise);
+        assert!(matches!(late.come(), Come::Failed(_)));
+        assert_eq!(rest(&mut player), (3, finished(1, 40, PlayEnd::Failed)));
+        player.play(play(2, segments, Repeat::Forever));
+        assert_eq!(rest(&mut player), (3, finished(2, 40, PlayEnd::Failed)));
+    }
+
+    #[test]
+    fn what_comes_and_is_empty_does_not_go_round_for_ever() {
+        let (late, promise) = Late::promised();
+        let mut player = Player::new();
+        player.play(play(1, vec![Segment::Late(late)], Repeat::Forever));
+        promise.keep(sound(0));
+        assert_eq!(rest(&mut player), (1, finished(1, 0, PlayEnd::Finished)));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod services;
 pub mod settings;
 mod shared;
 pub mod simulation;
+mod speech;
 mod stats;
 mod verbs;
 

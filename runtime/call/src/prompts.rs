@@ -12,6 +12,7 @@ use vireo_rtp::Segment;
 use vireo_speech::say::{PAUSE_MS, Piece, Word};
 
 use crate::say;
+use crate::speech::{self, Speaker};
 
 /// The call's own recordings that a flow has played, by id.
 pub type Played = HashMap<String, Arc<Prompt>>;
@@ -107,6 +108,9 @@ const MOST_TONES_MS: u64 = 60_000;
 /// Words of the values of one prompt: some twenty minutes.
 const MOST_WORDS: usize = 2_000;
 
+/// Of the texts of one prompt: some half an hour.
+const MOST_CHARACTERS: usize = 30_000;
+
 /// The prompts directory's name of a recorded word.
 fn word_file(word: Word) -> String {
     format!("say/{}", word.name)
@@ -126,6 +130,12 @@ pub trait Resolve {
     /// It cannot be said: `not-found`, `invalid` or `failed`.
     fn say(&self, value: &SayAs) -> Result<Vec<Segment>, Error>;
 
+    /// The sound of a text.
+    ///
+    /// # Errors
+    /// It cannot be spoken: `not-found`, `invalid` or `failed`.
+    fn text(&self, text: &str) -> Result<Vec<Segment>, Error>;
+
     /// Looks every part up.
     ///
     /// # Errors
@@ -140,7 +150,7 @@ pub trait Resolve {
                 "the tones of a prompt are longer than {MOST_TONES_MS} ms together"
             )));
         }
-        let mut words = 0;
+        let (mut words, mut characters) = (0, 0);
         let mut segments = Vec::with_capacity(parts.len());
         for part in parts {
             segments.push(match part {
@@ -157,6 +167,16 @@ pub trait Resolve {
                         )));
                     }
                     segments.extend(said);
+                    continue;
+                }
+                Part::Text(text) => {
+                    characters += text.chars().count();
+                    if characters > MOST_CHARACTERS {
+                        return Err(Error::Invalid(format!(
+                            "the texts of a prompt have more than {MOST_CHARACTERS} characters together"
+                        )));
+                    }
+                    segments.extend(self.text(text)?);
                     continue;
                 }
             });
@@ -184,6 +204,8 @@ pub struct Lookup<'a> {
     pub language: &'a str,
     /// What the call speaks: prompts are encoded for it.
     pub codec: Codec,
+    /// What speaks texts, if anything does.
+    pub speaker: Option<&'a Speaker<'a>>,
 }
 
 impl Resolve for Lookup<'_> {
@@ -207,9 +229,8 @@ impl Resolve for Lookup<'_> {
         }
     }
 
-    /// From recorded words. What a synthesizer would say of the value is [`Said::text`].
-    ///
-    /// [`Said::text`]: vireo_speech::say::Said::text
+    /// From recorded words; when one is missing, the whole value is spoken: half of it in another
+    /// voice would be worse.
     fn say(&self, value: &SayAs) -> Result<Vec<Segment>, Error> {
         let default = self.library.default_language();
         let (language, said) = say::said(value, self.language, default)?;
@@ -217,7 +238,19 @@ impl Resolve for Lookup<'_> {
             Piece::Word(word) => self.word(language, word).map(Segment::Prompt),
             Piece::Pause => Ok(Segment::Silence { ms: PAUSE_MS }),
         });
-        segments.collect()
+        match (segments.collect(), self.speaker) {
+            (Err(Error::NotFound(missing)), Some(speaker)) => speaker
+                .text(&said.text, language, self.codec)
+                .map_err(|_| Error::NotFound(missing)),
+            (segments, _) => segments,
+        }
+    }
+
+    fn text(&self, text: &str) -> Result<Vec<Segment>, Error> {
+        match self.speaker {
+            Some(speaker) => speaker.text(text, self.language, self.codec),
+            None => Err(speech::silent()),
+        }
     }
 }
 
@@ -283,6 +316,7 @@ mod tests {
             played: &Played::new(),
             language: "en",
             codec: Codec::Pcmu,
+            speaker: None,
         };
         let tones = |count| {
             let tone = Tone {

@@ -11,6 +11,7 @@ use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_host::{Host, HostConfig};
 use vireo_rtp::{Engine, EngineConfig};
 use vireo_sip::stack::IncomingCall;
+use vireo_speech::tts::Speech;
 use vireo_store::{Cdrs, Journal, Kv, Store};
 
 use crate::deploy::Deployer;
@@ -31,6 +32,8 @@ pub struct RuntimeConfig {
     pub prompts: LibraryConfig,
     /// Where recordings go.
     pub recordings: RecorderConfig,
+    /// What speaks texts, if anything does.
+    pub speech: Option<Arc<Speech>>,
     /// Where everything else is kept.
     pub store: Arc<dyn Store>,
     /// What calls need to know of the configuration.
@@ -106,6 +109,7 @@ impl Runtime {
                 engine,
                 library: Library::open(config.prompts)?,
                 recorder,
+                speech: config.speech,
                 kv: Kv::new(Arc::clone(&store)),
                 journal: JournalWriter::start(journal.clone(), cdrs.clone())?,
                 cdrs,

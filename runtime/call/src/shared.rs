@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vireo_audio::prompt::Library;
 use vireo_audio::recorder::Recorder;
 use vireo_rtp::Engine;
+use vireo_speech::tts::Speech;
 use vireo_store::{Cdrs, Kv, Store};
 
 use crate::deploy::Deployer;
@@ -20,6 +21,8 @@ pub struct Shared {
     pub engine: Engine,
     pub library: Library,
     pub recorder: Recorder,
+    /// What speaks texts, if anything does.
+    pub speech: Option<Arc<Speech>>,
     pub store: Arc<dyn Store>,
     pub kv: Kv,
     pub cdrs: Cdrs,

@@ -5,4 +5,5 @@ pub use crate::machine::{Action, Heard, Machine, Offer, Progress, RecordEnd, Rec
 pub use crate::prompts::{Lookup, Named, Played, Resolve, parts};
 pub use crate::say::{said, written};
 pub use crate::services::{local_time_at, operate};
+pub use crate::speech::spoken_ms;
 pub use crate::verbs::verb;

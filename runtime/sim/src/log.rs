@@ -94,6 +94,8 @@ pub enum HeardKind {
     Recording,
     /// A value: "number 21".
     Said,
+    /// A text.
+    Spoken,
     /// Silence.
     Silence,
     /// A tone.
@@ -106,7 +108,7 @@ impl Heard {
     pub fn counts(&self) -> bool {
         matches!(
             self.kind,
-            HeardKind::File | HeardKind::Recording | HeardKind::Said
+            HeardKind::File | HeardKind::Recording | HeardKind::Said | HeardKind::Spoken
         )
     }
 }

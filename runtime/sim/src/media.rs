@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use vireo_audio::Codec;
 use vireo_audio::prompt::{Library, Prompt};
-use vireo_call::simulation::{Lookup, Named, Played, RecordSlot, Resolve, said, written};
+use vireo_call::simulation::{
+    Lookup, Named, Played, RecordSlot, Resolve, said, spoken_ms, written,
+};
 use vireo_host::contract::{Error, SayAs};
 use vireo_rtp::{DigitOut, Segment};
 
@@ -18,6 +20,9 @@ const RECORDING: &str = "recording";
 
 /// Begins the name of a value that is said. No file is named so.
 const SAID: char = '/';
+
+/// Begins the name of a text that is spoken. No value is written so.
+const SPOKEN: &str = "//";
 
 /// The default language where no prompts directory names one.
 const ASSUMED_LANGUAGE: &str = "en";
@@ -82,6 +87,15 @@ impl Resolve for Finder<'_> {
         let name = format!("{SAID}{}", written(value));
         Ok(vec![Segment::Prompt(silence(&name, ms))])
     }
+
+    /// As long as a voice takes, roughly: there is none here.
+    fn text(&self, text: &str) -> Result<Vec<Segment>, Error> {
+        let ms = self.note(spoken_ms(text, self.language))?;
+        Ok(vec![Segment::Prompt(silence(
+            &format!("{SPOKEN}{text}"),
+            ms,
+        ))])
+    }
 }
 
 impl<'a> Finder<'a> {
@@ -91,6 +105,7 @@ impl<'a> Finder<'a> {
             played,
             language: self.language,
             codec: Codec::Pcmu,
+            speaker: None,
         }
     }
 
@@ -113,6 +128,8 @@ pub(crate) fn length(prompt: &[Segment]) -> Duration {
         Segment::Prompt(prompt) => u64::from(prompt.duration_ms()),
         Segment::Samples(samples) => (samples.len() / OCTETS_PER_MS) as u64,
         Segment::Silence { ms } => u64::from(*ms),
+        // Nothing comes late here.
+        Segment::Late(_) => 0,
     });
     Duration::from_millis(ms.sum())
 }
@@ -121,12 +138,9 @@ pub(crate) fn length(prompt: &[Segment]) -> Duration {
 pub(crate) fn heard(prompt: &[Segment]) -> Vec<Heard> {
     let parts = prompt.iter().map(|segment| match segment {
         Segment::Prompt(prompt) if prompt.name() == RECORDING => (RECORDING, HeardKind::Recording),
-        Segment::Prompt(prompt) => match prompt.name().strip_prefix(SAID) {
-            Some(value) => (value, HeardKind::Said),
-            None => (prompt.name(), HeardKind::File),
-        },
+        Segment::Prompt(prompt) => named(prompt.name()),
         Segment::Samples(_) => ("tone", HeardKind::Tone),
-        Segment::Silence { .. } => ("silence", HeardKind::Silence),
+        Segment::Silence { .. } | Segment::Late(_) => ("silence", HeardKind::Silence),
     });
     parts
         .map(|(text, kind)| Heard {
@@ -134,6 +148,16 @@ pub(crate) fn heard(prompt: &[Segment]) -> Vec<Heard> {
             kind,
         })
         .collect()
+}
+
+fn named(name: &str) -> (&str, HeardKind) {
+    if let Some(text) = name.strip_prefix(SPOKEN) {
+        return (text, HeardKind::Spoken);
+    }
+    match name.strip_prefix(SAID) {
+        Some(value) => (value, HeardKind::Said),
+        None => (name, HeardKind::File),
+    }
 }
 
 /// How long digits take on the wire.

@@ -186,7 +186,7 @@ pub struct HttpStub {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct StepText {
     /// The caller hears this next: the name of a prompt, several in order, or a pattern. A recording
-    /// is "recording", a value "number 21". Silence and tones need not be named.
+    /// is "recording", a value "number 21", a text that is spoken that text. Silence and tones need not be named.
     pub hears: Option<HearsText>,
     /// The caller presses these keys, when what is heard has ended.
     #[schemars(extend("format" = "keys", "examples" = ["1", "12#"]))]

@@ -371,6 +371,10 @@ void vireo_flow_media_part_free(vireo_flow_media_part_t *ptr) {
       vireo_flow_media_say_as_free(&ptr->val.say);
       break;
     }
+    case 5: {
+      flow_string_free(&ptr->val.text);
+      break;
+    }
   }
 }
 
@@ -948,20 +952,20 @@ bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_medi
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(4*sizeof(void*))];
   int32_t option;
-  uint8_t * option21;
-  size_t option22;
+  uint8_t * option22;
+  size_t option23;
   if (((*options).language).is_some) {
-    const flow_string_t *payload20 = &((*options).language).val;
+    const flow_string_t *payload21 = &((*options).language).val;
     option = 1;
-    option21 = (uint8_t *) (*payload20).ptr;
-    option22 = (*payload20).len;
+    option22 = (uint8_t *) (*payload21).ptr;
+    option23 = (*payload21).len;
   } else {
     option = 0;
-    option21 = 0;
     option22 = 0;
+    option23 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_play((uint8_t *) (*prompt).ptr, (*prompt).len, option, option21, option22, (uint8_t *) ((*options).interrupt_keys).ptr, ((*options).interrupt_keys).len, ptr);
+  __wasm_import_vireo_flow_media_play((uint8_t *) (*prompt).ptr, (*prompt).len, option, option22, option23, (uint8_t *) ((*options).interrupt_keys).ptr, ((*options).interrupt_keys).len, ptr);
   vireo_flow_media_result_play_end_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -983,35 +987,35 @@ bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_medi
     }
     case 1: {
       result.is_err = true;
-      vireo_flow_types_error_t variant23;
-      variant23.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
-      switch ((int32_t) variant23.tag) {
+      vireo_flow_types_error_t variant24;
+      variant24.tag = (int32_t) *((uint8_t*) (ptr + sizeof(void*)));
+      switch ((int32_t) variant24.tag) {
         case 0: {
           break;
         }
         case 1: {
-          variant23.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant24.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 2: {
-          variant23.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant24.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 3: {
-          variant23.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant24.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 4: {
-          variant23.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant24.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
         case 5: {
-          variant23.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
+          variant24.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr + (2*sizeof(void*))))), (*((size_t*) (ptr + (3*sizeof(void*))))) };
           break;
         }
       }
 
-      result.val.err = variant23;
+      result.val.err = variant24;
       break;
     }
   }
@@ -1031,10 +1035,10 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
   *((size_t*)(ptr + sizeof(void*))) = ((*options).prompt).len;
   *((uint8_t **)(ptr + 0)) = (uint8_t *) ((*options).prompt).ptr;
   if (((*options).language).is_some) {
-    const flow_string_t *payload20 = &((*options).language).val;
+    const flow_string_t *payload21 = &((*options).language).val;
     *((int8_t*)(ptr + (2*sizeof(void*)))) = 1;
-    *((size_t*)(ptr + (4*sizeof(void*)))) = (*payload20).len;
-    *((uint8_t **)(ptr + (3*sizeof(void*)))) = (uint8_t *) (*payload20).ptr;
+    *((size_t*)(ptr + (4*sizeof(void*)))) = (*payload21).len;
+    *((uint8_t **)(ptr + (3*sizeof(void*)))) = (uint8_t *) (*payload21).ptr;
   } else {
     *((int8_t*)(ptr + (2*sizeof(void*)))) = 0;
   }
@@ -1053,24 +1057,24 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
   *((uint8_t **)(ptr + (16+10*sizeof(void*)))) = (uint8_t *) ((*options).no_input_prompt).ptr;
   *((size_t*)(ptr + (16+13*sizeof(void*)))) = ((*options).no_match_prompt).len;
   *((uint8_t **)(ptr + (16+12*sizeof(void*)))) = (uint8_t *) ((*options).no_match_prompt).ptr;
-  uint8_t *ptr61 = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_gather(ptr, ptr61);
+  uint8_t *ptr64 = (uint8_t *) &ret_area;
+  __wasm_import_vireo_flow_media_gather(ptr, ptr64);
   vireo_flow_media_result_gather_result_error_t result;
-  switch ((int32_t) *((uint8_t*) (ptr61 + 0))) {
+  switch ((int32_t) *((uint8_t*) (ptr64 + 0))) {
     case 0: {
       result.is_err = false;
       vireo_flow_media_gather_result_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr61 + sizeof(void*)));
+      variant.tag = (int32_t) *((uint8_t*) (ptr64 + sizeof(void*)));
       switch ((int32_t) variant.tag) {
         case 0: {
-          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
         case 1: {
           break;
         }
         case 2: {
-          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
       }
@@ -1080,35 +1084,35 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
     }
     case 1: {
       result.is_err = true;
-      vireo_flow_types_error_t variant62;
-      variant62.tag = (int32_t) *((uint8_t*) (ptr61 + sizeof(void*)));
-      switch ((int32_t) variant62.tag) {
+      vireo_flow_types_error_t variant65;
+      variant65.tag = (int32_t) *((uint8_t*) (ptr64 + sizeof(void*)));
+      switch ((int32_t) variant65.tag) {
         case 0: {
           break;
         }
         case 1: {
-          variant62.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant65.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
         case 2: {
-          variant62.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant65.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
         case 3: {
-          variant62.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant65.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
         case 4: {
-          variant62.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant65.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
         case 5: {
-          variant62.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr61 + (2*sizeof(void*))))), (*((size_t*) (ptr61 + (3*sizeof(void*))))) };
+          variant65.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
           break;
         }
       }
 
-      result.val.err = variant62;
+      result.val.err = variant65;
       break;
     }
   }
@@ -1125,20 +1129,20 @@ bool vireo_flow_media_record(vireo_flow_media_record_options_t *options, vireo_f
   __attribute__((__aligned__(sizeof(void*))))
   uint8_t ret_area[(8+3*sizeof(void*))];
   int32_t option;
-  uint8_t * option21;
-  size_t option22;
+  uint8_t * option22;
+  size_t option23;
   if (((*options).language).is_some) {
-    const flow_string_t *payload20 = &((*options).language).val;
+    const flow_string_t *payload21 = &((*options).language).val;
     option = 1;
-    option21 = (uint8_t *) (*payload20).ptr;
-    option22 = (*payload20).len;
+    option22 = (uint8_t *) (*payload21).ptr;
+    option23 = (*payload21).len;
   } else {
     option = 0;
-    option21 = 0;
     option22 = 0;
+    option23 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_record((uint8_t *) ((*options).prompt).ptr, ((*options).prompt).len, option, option21, option22, (*options).beep, (int32_t) ((*options).max_duration_ms), (int32_t) ((*options).silence_ms), (uint8_t *) ((*options).terminators).ptr, ((*options).terminators).len, ptr);
+  __wasm_import_vireo_flow_media_record((uint8_t *) ((*options).prompt).ptr, ((*options).prompt).len, option, option22, option23, (*options).beep, (int32_t) ((*options).max_duration_ms), (int32_t) ((*options).silence_ms), (uint8_t *) ((*options).terminators).ptr, ((*options).terminators).len, ptr);
   vireo_flow_media_result_message_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {
@@ -1201,20 +1205,20 @@ bool vireo_flow_media_start_playing(vireo_flow_media_list_part_t *prompt, flow_s
     language.val = *maybe_language;
   }
   int32_t option;
-  uint8_t * option21;
-  size_t option22;
+  uint8_t * option22;
+  size_t option23;
   if ((language).is_some) {
-    const flow_string_t *payload20 = &(language).val;
+    const flow_string_t *payload21 = &(language).val;
     option = 1;
-    option21 = (uint8_t *) (*payload20).ptr;
-    option22 = (*payload20).len;
+    option22 = (uint8_t *) (*payload21).ptr;
+    option23 = (*payload21).len;
   } else {
     option = 0;
-    option21 = 0;
     option22 = 0;
+    option23 = 0;
   }
   uint8_t *ptr = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_start_playing((uint8_t *) (*prompt).ptr, (*prompt).len, option, option21, option22, repeat, ptr);
+  __wasm_import_vireo_flow_media_start_playing((uint8_t *) (*prompt).ptr, (*prompt).len, option, option22, option23, repeat, ptr);
   vireo_flow_media_result_void_error_t result;
   switch ((int32_t) *((uint8_t*) (ptr + 0))) {
     case 0: {

@@ -275,6 +275,7 @@ typedef struct vireo_flow_media_part_t {
     uint32_t     silence;
     vireo_flow_media_tone_t     tone;
     vireo_flow_media_say_as_t     say;
+    flow_string_t     text;
   } val;
 } vireo_flow_media_part_t;
 
@@ -289,8 +290,14 @@ typedef struct vireo_flow_media_part_t {
 #define VIREO_FLOW_MEDIA_PART_SILENCE 2
 #define VIREO_FLOW_MEDIA_PART_TONE 3
 // A value, from the recorded words of the prompt's language: files of the prompts directory
-// below `<language>/say/`. A word that is not there is `not-found`.
+// below `<language>/say/`. When a word is not there, the whole value is spoken as `text` is;
+// without a voice it is `not-found`.
 #define VIREO_FLOW_MEDIA_PART_SAY 4
+// A text that is spoken, by the server's voice of the prompt's language: plain, or SSML when
+// it begins with `<speak`. 1 to 10,000 characters. It is heard from its first sentence on
+// while the others are made. SSML that is not understood is `invalid`, a language without a
+// voice is `not-found`; a voice that fails ends the verb with `failed("tts: ...")`.
+#define VIREO_FLOW_MEDIA_PART_TEXT 5
 
 // How a `play` ended.
 typedef struct vireo_flow_media_play_end_t {
@@ -306,7 +313,7 @@ typedef struct vireo_flow_media_play_end_t {
 #define VIREO_FLOW_MEDIA_PLAY_END_INTERRUPTED 1
 
 typedef struct vireo_flow_media_play_options_t {
-  // Language of `file` and `say` parts; the call's own when absent.
+  // Language of `file`, `say` and `text` parts; the call's own when absent.
   flow_option_string_t   language;
   // Keys that cut the prompt short; empty: none does.
   flow_string_t   interrupt_keys;
@@ -360,7 +367,7 @@ typedef struct {
 // judged at the end of the entry, not at once, so that a caller is not cut off mid-number.
 typedef struct vireo_flow_media_gather_options_t {
   vireo_flow_media_list_part_t   prompt;
-  // Language of `file` and `say` parts; the call's own when absent.
+  // Language of `file`, `say` and `text` parts; the call's own when absent.
   flow_option_string_t   language;
   // 0 to 64, at most `max-digits`.
   uint8_t   min_digits;
@@ -402,7 +409,7 @@ typedef struct vireo_flow_media_gather_result_t {
 typedef struct vireo_flow_media_record_options_t {
   // Heard before the recording starts, without barge-in.
   vireo_flow_media_list_part_t   prompt;
-  // Language of `file` and `say` parts; the call's own when absent.
+  // Language of `file`, `say` and `text` parts; the call's own when absent.
   flow_option_string_t   language;
   // A short tone just before the recording starts; it is not part of it.
   bool   beep;

@@ -132,6 +132,7 @@ typedef enum vireo_part_kind {
     VIREO_SILENCE,
     VIREO_TONE,
     VIREO_SAY,
+    VIREO_TEXT,
 } vireo_part_kind;
 
 typedef enum vireo_say_kind {
@@ -177,7 +178,7 @@ typedef struct vireo_said {
 /* A piece of a prompt; the functions below make them. */
 typedef struct vireo_part {
     vireo_part_kind kind;
-    const char *name;     /* file, recording */
+    const char *name;     /* file, recording; what a text says */
     uint32_t duration_ms; /* silence, tone */
     uint16_t frequency, second_frequency;
     int8_t level_dbm0;
@@ -186,6 +187,7 @@ typedef struct vireo_part {
 
 vireo_part vireo_file(const char *name);              /* "menu/welcome", without language and suffix */
 vireo_part vireo_recording(const char *id);           /* one that this call made */
+vireo_part vireo_spoken(const char *text);            /* by a voice: plain, or SSML that begins with <speak */
 vireo_part vireo_silence(uint32_t duration_ms);       /* 1 to 60,000 ms */
 vireo_part vireo_tone(uint16_t frequency, uint32_t duration_ms); /* Hz, at -12 dBm0 */
 vireo_part vireo_beep(void);                          /* 1000 Hz, 200 ms */

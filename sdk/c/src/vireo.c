@@ -178,6 +178,10 @@ vireo_part vireo_recording(const char *id) {
     return (vireo_part){.kind = VIREO_RECORDING, .name = id};
 }
 
+vireo_part vireo_spoken(const char *text) {
+    return (vireo_part){.kind = VIREO_TEXT, .name = text};
+}
+
 vireo_part vireo_silence(uint32_t duration_ms) {
     return (vireo_part){.kind = VIREO_SILENCE, .duration_ms = duration_ms};
 }
@@ -271,6 +275,7 @@ static vireo_flow_media_part_t contract_part(const vireo_part *part) {
     switch (part->kind) {
     case VIREO_FILE:
     case VIREO_RECORDING:
+    case VIREO_TEXT:
         to.val.file = contract_text(part->name);
         break;
     case VIREO_SILENCE:

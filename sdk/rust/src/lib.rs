@@ -75,7 +75,7 @@ pub mod contract {
 pub use call::{Call, Event, Info, Play, PlayEnd, Refusal};
 pub use error::{Error, Result};
 pub use gather::{BargeIn, Gather, Gathered, TypeAhead};
-pub use prompt::{Part, Prompt, Tone, beep, file, recording, silence, tone};
+pub use prompt::{Part, Prompt, Tone, beep, file, recording, silence, text, tone};
 pub use record::{Message, Record, RecordEnd, RecordingId};
 
 /// All that a usual flow needs: `use vireo_sdk::prelude::*;`.
@@ -84,7 +84,7 @@ pub mod prelude {
     pub use crate::{
         BargeIn, Call, Error, Event, Message, Prompt, RecordEnd, Refusal, Result, TypeAhead,
     };
-    pub use crate::{beep, file, recording, silence, tone};
+    pub use crate::{beep, file, recording, silence, text, tone};
     pub use crate::{clock, http, kv, say, settings};
     pub use crate::{debug, error, info, warn};
 }

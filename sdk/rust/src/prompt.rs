@@ -43,6 +43,8 @@ pub enum Part {
     Tone(Tone),
     /// A value in words, as [`say`](crate::say) makes them.
     Say(Say),
+    /// A text that is spoken, plain or SSML.
+    Text(String),
 }
 
 /// An audio file of the prompts directory, named without language and suffix.
@@ -55,6 +57,12 @@ pub fn file(name: impl Into<String>) -> Part {
 /// Plays a recording that this call made: a [`Message`](crate::Message), or a [`RecordingId`].
 pub fn recording(recording: impl AsRef<RecordingId>) -> Part {
     Part::Recording(recording.as_ref().clone())
+}
+
+/// Speaks a text, by the server's voice of the prompt's language: plain, or SSML when it begins with
+/// `<speak`; 1 to 10,000 characters.
+pub fn text(text: impl Into<String>) -> Part {
+    Part::Text(text.into())
 }
 
 /// So many milliseconds of silence, 1 to 60,000.
@@ -226,6 +234,7 @@ impl From<Part> for wit::Part {
                 level_dbm0: tone.level_dbm0,
             }),
             Part::Say(say) => Self::Say(say.into()),
+            Part::Text(text) => Self::Text(text),
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Counters {
     pub rtcp_out: u64,
     /// RTCP packets taken.
     pub rtcp_in: u64,
+    /// Plays in whose middle a late segment was waited for.
+    pub plays_with_gap: u64,
     /// Events that were dropped because nobody read them in time.
     pub events_dropped: u64,
     /// Commands that found their queue full; their streams were closed.
@@ -94,6 +96,7 @@ cells!(
     unwanted,
     rtcp_out,
     rtcp_in,
+    plays_with_gap,
     events_dropped,
     commands_refused,
 );

@@ -503,6 +503,9 @@ fn report(
             stats.outbound.failed = send_failures;
             stats.outbound.packets = stats.outbound.packets.saturating_sub(send_failures);
         }
+        if matches!(event, MediaEvent::PlayFinished { gap_ms: 1.., .. }) {
+            add(&cells.plays_with_gap, 1);
+        }
         let crowded = events.capacity() <= RESERVED_EVENTS;
         let dropped = crowded && event.is_expendable() || events.try_send(event).is_err();
         if dropped && !events.is_closed() {

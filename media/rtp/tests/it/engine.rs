@@ -95,6 +95,7 @@ fn fifty_streams_send_everything_in_order() {
             MediaEvent::PlayFinished {
                 id: 1,
                 heard_ms: 1000,
+                gap_ms: 0,
                 end: PlayEnd::Finished
             }
         );

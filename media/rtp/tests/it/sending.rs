@@ -63,6 +63,7 @@ fn silence_goes_out_when_nothing_plays_and_time_stamps_are_continuous() {
     let finished = MediaEvent::PlayFinished {
         id: 1,
         heard_ms: 100,
+        gap_ms: 0,
         end: PlayEnd::Finished,
     };
     assert_eq!(line.seen(), [MediaEvent::Playing { id: 1 }, finished]);
@@ -128,6 +129,7 @@ fn a_prompt_follows_a_change_of_codec() {
     assert!(line.seen().contains(&MediaEvent::PlayFinished {
         id: 1,
         heard_ms: 1000,
+        gap_ms: 0,
         end: PlayEnd::Finished
     }));
 }

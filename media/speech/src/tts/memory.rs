@@ -39,6 +39,14 @@ impl Memory {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Sounds that are being made.
+    #[cfg(test)]
+    pub fn awaited(&self) -> usize {
+        let held = self.held();
+        let awaited = |cell: &&Cell| cell.get().is_none();
+        held.cells.values().filter(awaited).count()
+    }
+
     /// What is there already.
     pub fn get(&self, key: Key) -> Option<Arc<Prompt>> {
         let mut held = self.held();
@@ -53,28 +61,47 @@ impl Memory {
         key: Key,
         make: impl Future<Output = Result<Arc<Prompt>, E>>,
     ) -> Result<Arc<Prompt>, E> {
-        let cell = Cell::clone(self.held().cells.entry(key).or_default());
-        let made = cell.get_or_try_init(|| make).await.map(Arc::clone);
-        let mut held = self.held();
-        match &made {
-            Ok(prompt) => held.made.put(key, cost(prompt)),
-            // The next who asks tries again; so do those who wait.
-            Err(_) => held.forget(key, &cell),
-        }
-        for gone in held.made.shrink(self.limit) {
-            held.cells.remove(&gone);
+        let asking = Asking {
+            memory: self,
+            key,
+            cell: Cell::clone(self.held().cells.entry(key).or_default()),
+        };
+        let made = asking.cell.get_or_try_init(|| make).await.map(Arc::clone);
+        if let Ok(prompt) = &made {
+            let mut held = self.held();
+            held.made.put(key, cost(prompt));
+            for gone in held.made.shrink(self.limit) {
+                held.cells.remove(&gone);
+            }
         }
         made
     }
 }
 
+/// Somebody who waits for a sound. What came to nothing, by a failure or because nobody wanted it any
+/// more, is forgotten: the next who asks tries again; so do those who still wait.
+struct Asking<'a> {
+    memory: &'a Memory,
+    key: Key,
+    cell: Cell,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.memory.held().forget(self.key, &self.cell);
+    }
+}
+
 impl Held {
+    /// Forgets a sound that is not there, unless somebody else waits for it.
     fn forget(&mut self, key: Key, cell: &Cell) {
         let same = self
             .cells
             .get(&key)
             .is_some_and(|held| Arc::ptr_eq(held, cell));
-        if same && cell.get().is_none() {
+        // One is held here, one by who asks.
+        let alone = Arc::strong_count(cell) <= 2;
+        if same && alone && cell.get().is_none() {
             self.cells.remove(&key);
         }
     }

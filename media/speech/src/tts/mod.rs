@@ -224,20 +224,8 @@ impl Speech {
     /// # Errors
     /// There is no voice, or the text is too long or no valid SSML.
     pub fn passages(&self, text: &str, language: &str) -> Result<Vec<Passage>, SpeechError> {
-        let characters = text.chars().count();
-        if characters > LONGEST_TEXT {
-            return Err(SpeechError::TooLong { characters });
-        }
+        let spans = spans(text, language)?;
         let voice = self.voice(language)?;
-        let spans = if is_ssml(text) {
-            parse(text, say::Language::of(language))?
-        } else {
-            vec![Span::Words(Words {
-                text: text.to_owned(),
-                rate: 100,
-                phonemes: None,
-            })]
-        };
         let mut passages = Vec::new();
         for span in spans {
             match span {
@@ -328,6 +316,44 @@ impl Speech {
             failed,
         }
     }
+}
+
+/// The spans of a text, which is SSML when it begins with `<speak`.
+///
+/// # Errors
+/// The text is too long or no valid SSML.
+pub fn spans(text: &str, language: &str) -> Result<Vec<Span>, SpeechError> {
+    let characters = text.chars().count();
+    if characters > LONGEST_TEXT {
+        return Err(SpeechError::TooLong { characters });
+    }
+    if is_ssml(text) {
+        return Ok(parse(text, say::Language::of(language))?);
+    }
+    Ok(vec![Span::Words(Words {
+        text: text.to_owned(),
+        rate: 100,
+        phonemes: None,
+    })])
+}
+
+/// About how long spans are heard, ms, where no engine is asked: some 15 letters a second, or 4
+/// characters of those scripts that write a syllable with each.
+pub fn estimated_ms(spans: &[Span]) -> u32 {
+    const LETTER_MS: u64 = 65;
+    const SYLLABLE_MS: u64 = 250;
+    let character = |c: char| match c {
+        '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' => SYLLABLE_MS,
+        _ => LETTER_MS,
+    };
+    let ms = spans.iter().map(|span| match span {
+        Span::Words(words) => {
+            words.text.chars().map(character).sum::<u64>() * 100 / u64::from(words.rate.max(1))
+        }
+        Span::Pause(ms) => u64::from(*ms),
+        Span::End => 0,
+    });
+    u32::try_from(ms.sum::<u64>()).unwrap_or(u32::MAX)
 }
 
 fn sentence(voice: &Voice, words: &Words, text: &str) -> Sentence {

@@ -143,6 +143,26 @@ async fn a_failure_is_told_and_not_kept() {
 }
 
 #[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_kept() {
+    let hum = Arc::new(Hum::default());
+    let speech = speech(&hum, None);
+    let passages = speech.passages("Hello", "en").unwrap();
+    let sentence = spoken(&passages)[0];
+    for _ in 0..3 {
+        // Polled once: the engine has been asked and has not answered.
+        let asked = speech.speak(sentence);
+        tokio::select! {
+            biased;
+            _ = asked => panic!("it takes a turn"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    assert_eq!(speech.memory.awaited(), 0);
+    speech.speak(sentence).await.unwrap();
+    assert_eq!(hum.asked.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
 async fn memory_is_limited_and_what_is_gone_is_made_again() {
     let hum = Arc::new(Hum::default());
     let small = Speech::new(SpeechConfig {
@@ -163,6 +183,15 @@ async fn memory_is_limited_and_what_is_gone_is_made_again() {
         .map(|utterance| utterance.text.clone())
         .collect();
     assert_eq!(asked, ["One.", "Two.", "Ten.", "Two."]);
+}
+
+#[test]
+fn the_length_of_a_text_is_estimated() {
+    let estimate = |text: &str| estimated_ms(&spans(text, "en").unwrap());
+    assert_eq!(estimate("ten letter"), 650);
+    assert_eq!(estimate("您好"), 500);
+    let ssml = "<speak><prosody rate='50%'>a</prosody><break time='1s'/></speak>";
+    assert_eq!(estimate(ssml), 1130);
 }
 
 #[test]

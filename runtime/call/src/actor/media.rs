@@ -17,8 +17,23 @@ impl Actor {
                 self.machine
                     .key(digit, duration_ms, media_map::digit_source(source), now);
             }
-            MediaEvent::PlayFinished { id, heard_ms, end } => {
-                self.machine.play_finished(id, heard_ms, end, now)
+            MediaEvent::PlayFinished {
+                id,
+                heard_ms,
+                gap_ms,
+                end,
+            } => {
+                if gap_ms > 0 {
+                    self.note("speech-late", &json!({ "ms": gap_ms }));
+                }
+                match end {
+                    PlayEnd::Failed => {
+                        let why = self.speaking.as_ref().and_then(Speaking::failure);
+                        let why = format!("tts: {}", why.unwrap_or("no reason is known"));
+                        self.machine.play_failed(id, heard_ms, why);
+                    }
+                    end => self.machine.play_finished(id, heard_ms, end, now),
+                }
             }
             MediaEvent::DigitsSent { id } => self.machine.digits_sent(id),
             MediaEvent::RecordFinished { id, end, .. } => {

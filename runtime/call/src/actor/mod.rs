@@ -20,7 +20,9 @@ use vireo_audio::Codec;
 use vireo_audio::recorder::{Finished, Layout, Spec as TrackSpec};
 use vireo_host::contract::{Error, Event, Info};
 use vireo_host::{Answer, Control, Reply, Request, Secret};
-use vireo_rtp::{MediaEvent, Play, RecordLimits, RecordSlot, RecordStart, Stream, StreamStats};
+use vireo_rtp::{
+    MediaEvent, Play, PlayEnd, RecordLimits, RecordSlot, RecordStart, Stream, StreamStats,
+};
 use vireo_sip::endpoint::{EndedBy, Incoming, LegError, LegEvent, Rejection};
 use vireo_sip::message::Reason;
 use vireo_sip::offer_answer::{Direction, Negotiation};
@@ -33,6 +35,7 @@ use crate::machine::{Action, Machine, Offer, Progress, Verb};
 use crate::prompts::{self, Lookup, Missing, Played};
 use crate::settings::{FlowSettings, Settings};
 use crate::shared::Shared;
+use crate::speech::{Needed, Speaker, Speaking};
 use crate::{media_map, verbs};
 pub(crate) use recordings::RecordingFile;
 use recordings::{Done, Recordings};
@@ -141,6 +144,8 @@ pub(crate) struct Actor {
     finished: Option<Files>,
     recordings: Recordings,
     played: Played,
+    /// Texts that are being spoken.
+    speaking: Option<Speaking>,
     stats: Option<Box<StreamStats>>,
 }
 
@@ -223,6 +228,7 @@ impl Actor {
             finished: None,
             recordings: Recordings::default(),
             played: Played::new(),
+            speaking: None,
             stats: None,
         };
         actor.note_beginning();
@@ -304,6 +310,8 @@ impl Actor {
                 self.act();
                 loop {
                     if let Some(answer) = self.machine.take_answer() {
+                        let done = |speaking: &mut Speaking| speaking.needed == Needed::ForVerb;
+                        self.speaking.take_if(done);
                         return answer;
                     }
                     self.step().await;
@@ -394,13 +402,24 @@ impl Actor {
             self.played
                 .extend(loaded.map_err(|_| Error::Failed("prompts: reading was aborted".into()))??);
         }
+        let speaker = self.shared.speech.as_ref().map(Speaker::new);
         let lookup = Lookup {
             library: &self.shared.library,
             played: &self.played,
             language,
             codec,
+            speaker: speaker.as_ref(),
         };
-        verbs::verb(request, &lookup)
+        let verb = verbs::verb(request, &lookup)?;
+        let replaces = lists.iter().any(|parts| !parts.is_empty());
+        if replaces || *request == Request::StopPlaying {
+            let needed = match request {
+                Request::StartPlaying { .. } => Needed::ForBackground,
+                _ => Needed::ForVerb,
+            };
+            self.speaking = speaker.and_then(|speaker| speaker.begin(codec, needed));
+        }
+        Ok(verb)
     }
 
     /// Waits for one thing to happen, and sees to it. Cancel-safe.
@@ -495,6 +514,7 @@ impl Actor {
         {
             // The caller's port may be another call's in a moment.
             stream.close();
+            self.speaking = None;
         }
     }
 

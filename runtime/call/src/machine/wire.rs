@@ -183,6 +183,7 @@ impl Machine {
             Heard::Finished => "finished",
             Heard::Stopped => "stopped",
             Heard::Replaced => "replaced",
+            Heard::Failed => "failed",
         };
         self.actions.push_back(Action::Note {
             name: "heard",
@@ -215,6 +216,32 @@ impl Machine {
                 // Keys pressed while the prompt was heard were not meant for the message.
                 self.keys.clear();
                 self.open_message();
+            }
+            _ => {}
+        }
+    }
+
+    /// A prompt ended where it came to a text that could not be spoken.
+    pub fn play_failed(&mut self, id: u64, heard_ms: u32, why: String) {
+        self.actions.push_back(Action::Note {
+            name: "heard",
+            detail: json!({ "ms": heard_ms, "end": "failed", "why": why }),
+        });
+        if self.background == Some(id) {
+            self.background = None;
+            return self.hold(Event::PlayingFinished);
+        }
+        match &mut self.doing {
+            Some(Doing::Playing {
+                id: playing,
+                cut: None,
+                ..
+            }) if *playing == id => self.fail(Error::Failed(why)),
+            Some(Doing::Gathering { playing, .. }) if *playing == Some(id) => {
+                self.fail(Error::Failed(why));
+            }
+            Some(Doing::Recording(recording)) if recording.prompt() == Some(id) => {
+                self.fail(Error::Failed(why));
             }
             _ => {}
         }

@@ -13,6 +13,9 @@ const KEYS: &str = "0123456789*#ABCD";
 /// Parts of one prompt. A spoken sentence has some twenty.
 const MOST_PARTS: usize = 500;
 
+/// Characters of a text that is spoken: more than ten minutes.
+const LONGEST_TEXT: usize = 10_000;
+
 /// Entries of `accept`.
 const MOST_PATTERNS: usize = 1_000;
 
@@ -95,7 +98,17 @@ pub(super) fn prompt(name: &str, parts: &[Part]) -> Check {
         Part::Silence(ms) => range("silence", *ms, 1, 60_000),
         Part::Tone(sound) => tone(sound),
         Part::Say(value) => say::check(value),
+        Part::Text(spoken) => text(spoken),
     })
+}
+
+fn text(spoken: &str) -> Check {
+    match spoken.chars().count() {
+        1..=LONGEST_TEXT => Ok(()),
+        characters => invalid(format!(
+            "a text has {characters} characters; it must have 1 to {LONGEST_TEXT}"
+        )),
+    }
 }
 
 fn file_name(name: &str, file: &str) -> Check {

@@ -93,6 +93,7 @@ pub(super) fn start(built: Built) -> Result<Arc<Runtime>, ServeError> {
         engine: built.engine,
         prompts: built.prompts,
         recordings: built.recordings,
+        speech: None,
         store,
         settings: built.settings,
     })?)

@@ -83,6 +83,13 @@ pub(super) fn event(name: &str, detail: &Value) -> (Who, String) {
                 seconds(detail["ms"].as_u64().unwrap_or_default())
             ),
         ),
+        "speech-late" => (
+            Who::Server,
+            format!(
+                "a spoken sentence came late: {} ms of silence within the prompt",
+                detail["ms"]
+            ),
+        ),
         "recorded" => (Who::Server, recorded(detail)),
         "bye-sent" => (Who::Server, format!("BYE{reason}")),
         "ended" => (

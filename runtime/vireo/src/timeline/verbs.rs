@@ -125,6 +125,7 @@ pub(crate) fn prompt(parts: &Value) -> String {
                 "silence" => format!("{value} ms of silence"),
                 "recording" => format!("recording {}", text(value)),
                 "tone" => format!("tone {} Hz", value["frequency"]),
+                "text" => format!("text {value}"),
                 "say" => match serde_json::from_value(value.clone()) {
                     Ok(said) => written(&said),
                     Err(_) => part.to_string(),

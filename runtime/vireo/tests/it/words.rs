@@ -190,6 +190,7 @@ fn a_value_is_found_word_by_word_in_one_language() {
             played: &played,
             language,
             codec: Codec::Pcma,
+            speaker: None,
         };
         lookup.resolve(&number(value)).map(|segments| {
             let lengths = segments.iter().map(|segment| match segment {
@@ -225,6 +226,7 @@ fn a_value_is_found_word_by_word_in_one_language() {
         played: &played,
         language: "en",
         codec: Codec::Pcma,
+        speaker: None,
     };
     assert!(
         matches!(lookup.resolve(&many), Err(Error::Invalid(text)) if text.contains("2000 words"))

@@ -285,6 +285,7 @@ fn name(part: &Part) -> Option<String> {
         Part::Recording(_) => Some("recording".to_owned()),
         Part::Silence(_) | Part::Tone(_) => None,
         Part::Say(value) => Some(crate::say::written(value)),
+        Part::Text(text) => Some(text.clone()),
     }
 }
 

@@ -70,7 +70,8 @@ static vireo_error prompts(void) {
         vireo_info("interrupted by %c", key);
     else
         vireo_info("finished");
-    VIREO_TRY(vireo_play("goodbye"));
+    VIREO_TRY(vireo_play_prompt(
+        VIREO_PROMPT(vireo_file("goodbye"), vireo_spoken("<speak>Grüße, <break/>世界.</speak>")), (vireo_play_options){0}, NULL));
     VIREO_TRY(values());
     VIREO_TRY(vireo_start_playing(VIREO_PROMPT(vireo_file("a"), vireo_file("b"))));
     VIREO_TRY(vireo_repeat_playing((vireo_prompt){"music"}));

@@ -92,7 +92,7 @@ func prompts(call *flow.Call) error {
 		flow.Infof("interrupted by %c", key)
 	}
 	return first(
-		call.Play(flow.File("goodbye")),
+		call.Play(flow.File("goodbye").Then(flow.Text("<speak>Grüße, <break/>世界.</speak>"))),
 		call.Play(values()),
 		call.StartPlaying(flow.File("a", "b")),
 		call.RepeatPlaying(flow.File("music")),

@@ -3,7 +3,7 @@ import { clock } from "../../../../sdk/js/clock.js";
 import { http } from "../../../../sdk/js/http.js";
 import { kv } from "../../../../sdk/js/kv.js";
 import { settings } from "../../../../sdk/js/settings.js";
-import { ANY_KEY, beep, debug, error, info, recording, say, silence, tone, warn } from "../../../../sdk/js/vireo.js";
+import { ANY_KEY, beep, debug, error, info, recording, say, silence, text, tone, warn } from "../../../../sdk/js/vireo.js";
 
 export function everything(call) {
   theCall(call);
@@ -46,7 +46,7 @@ function prompts(call) {
   ];
   const key = call.play(parts, { language: "zh-CN", interruptKeys: ANY_KEY });
   info(key === undefined ? "finished" : `interrupted by ${key}`);
-  call.play("goodbye");
+  call.play(["goodbye", text("<speak>Grüße, <break/>世界.</speak>")]);
   call.play([
     say.number(-21, { gender: "feminine" }),
     say.number("3.50"),

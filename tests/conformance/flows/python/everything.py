@@ -2,7 +2,7 @@
 
 from vireo import (
     ANY_KEY, BargeIn, DateStyle, Gender, Hours, RecordEnd, Refusal, TypeAhead, beep, clock, debug, error, http,
-    info, kv, recording, say, settings, silence, tone, warn,
+    info, kv, recording, say, settings, silence, text, tone, warn,
 )
 
 
@@ -50,7 +50,7 @@ def prompts(call):
     ]
     key = call.play(parts, language="zh-CN", interrupt_keys=ANY_KEY)
     info("finished" if key is None else f"interrupted by {key}")
-    call.play("goodbye")
+    call.play(["goodbye", text("<speak>Grüße, <break/>世界.</speak>")])
     call.play([
         say.number(-21, gender=Gender.FEMININE),
         say.number("3.50"),

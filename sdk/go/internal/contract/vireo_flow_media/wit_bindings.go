@@ -224,8 +224,14 @@ const (
 	PartSilence uint8 = 2
 	PartTone    uint8 = 3
 	// A value, from the recorded words of the prompt's language: files of the prompts directory
-	// below `<language>/say/`. A word that is not there is `not-found`.
+	// below `<language>/say/`. When a word is not there, the whole value is spoken as `text` is;
+	// without a voice it is `not-found`.
 	PartSay uint8 = 4
+	// A text that is spoken, by the server's voice of the prompt's language: plain, or SSML when
+	// it begins with `<speak`. 1 to 10,000 characters. It is heard from its first sentence on
+	// while the others are made. SSML that is not understood is `invalid`, a language without a
+	// voice is `not-found`; a voice that fails ends the verb with `failed("tts: ...")`.
+	PartText uint8 = 5
 )
 
 // A piece of a prompt. A prompt is a list of at most 500 parts, heard without a gap between
@@ -269,6 +275,12 @@ func (self Part) Say() SayAs {
 	}
 	return self.value.(SayAs)
 }
+func (self Part) Text() string {
+	if self.tag != PartText {
+		panic("tag mismatch")
+	}
+	return self.value.(string)
+}
 
 func MakePartFile(value string) Part {
 	return Part{PartFile, value}
@@ -284,6 +296,9 @@ func MakePartTone(value Tone) Part {
 }
 func MakePartSay(value SayAs) Part {
 	return Part{PartSay, value}
+}
+func MakePartText(value string) Part {
+	return Part{PartText, value}
 }
 
 const (
@@ -318,7 +333,7 @@ func MakePlayEndInterrupted(value rune) PlayEnd {
 }
 
 type PlayOptions struct {
-	// Language of `file` and `say` parts; the call's own when absent.
+	// Language of `file`, `say` and `text` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// Keys that cut the prompt short; empty: none does.
 	InterruptKeys string
@@ -371,7 +386,7 @@ type TypeAhead = uint8
 // judged at the end of the entry, not at once, so that a caller is not cut off mid-number.
 type GatherOptions struct {
 	Prompt []Part
-	// Language of `file` and `say` parts; the call's own when absent.
+	// Language of `file`, `say` and `text` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// 0 to 64, at most `max-digits`.
 	MinDigits uint8
@@ -439,7 +454,7 @@ func MakeGatherResultNoMatch(value string) GatherResult {
 type RecordOptions struct {
 	// Heard before the recording starts, without barge-in.
 	Prompt []Part
-	// Language of `file` and `say` parts; the call's own when absent.
+	// Language of `file`, `say` and `text` parts; the call's own when absent.
 	Language witTypes.Option[string]
 	// A short tone just before the recording starts; it is not part of it.
 	Beep bool
@@ -633,6 +648,14 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 				panic("unreachable")
 			}
 
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf87 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf87)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf87)))
+
 		default:
 			panic("unreachable")
 		}
@@ -640,29 +663,29 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 	}
 
 	var option int32
-	var option8 uintptr
-	var option9 uint32
+	var option9 uintptr
+	var option10 uint32
 	switch (options).Language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option8 = 0
 		option9 = 0
+		option10 = 0
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
-		utf87 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf87)
+		utf88 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf88)
 
 		option = int32(1)
-		option8 = uintptr(utf87)
-		option9 = uint32(len(payload))
+		option9 = uintptr(utf88)
+		option10 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	utf810 := unsafe.Pointer(unsafe.StringData((options).InterruptKeys))
-	pinner.Pin(utf810)
-	wasm_import_play(uintptr(result), length, option, option8, option9, uintptr(utf810), uint32(len((options).InterruptKeys)), returnArea)
-	var result16 witTypes.Result[PlayEnd, vireo_flow_types.Error]
+	utf811 := unsafe.Pointer(unsafe.StringData((options).InterruptKeys))
+	pinner.Pin(utf811)
+	wasm_import_play(uintptr(result), length, option, option9, option10, uintptr(utf811), uint32(len((options).InterruptKeys)), returnArea)
+	var result17 witTypes.Result[PlayEnd, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		var variant PlayEnd
@@ -679,49 +702,49 @@ func Play(prompt []Part, options PlayOptions) witTypes.Result[PlayEnd, vireo_flo
 			panic("unreachable")
 		}
 
-		result16 = witTypes.Ok[PlayEnd, vireo_flow_types.Error](variant)
+		result17 = witTypes.Ok[PlayEnd, vireo_flow_types.Error](variant)
 	case 1:
-		var variant15 vireo_flow_types.Error
+		var variant16 vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
 		case 0:
 
-			variant15 = vireo_flow_types.MakeErrorHungUp()
+			variant16 = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
 			value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant15 = vireo_flow_types.MakeErrorDenied(value)
+			variant16 = vireo_flow_types.MakeErrorDenied(value)
 
 		case 2:
-			value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant15 = vireo_flow_types.MakeErrorInvalid(value11)
-
-		case 3:
 			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant15 = vireo_flow_types.MakeErrorNotFound(value12)
+			variant16 = vireo_flow_types.MakeErrorInvalid(value12)
 
-		case 4:
+		case 3:
 			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant15 = vireo_flow_types.MakeErrorWrongState(value13)
+			variant16 = vireo_flow_types.MakeErrorNotFound(value13)
 
-		case 5:
+		case 4:
 			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant15 = vireo_flow_types.MakeErrorFailed(value14)
+			variant16 = vireo_flow_types.MakeErrorWrongState(value14)
+
+		case 5:
+			value15 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant16 = vireo_flow_types.MakeErrorFailed(value15)
 
 		default:
 			panic("unreachable")
 		}
 
-		result16 = witTypes.Err[PlayEnd, vireo_flow_types.Error](variant15)
+		result17 = witTypes.Err[PlayEnd, vireo_flow_types.Error](variant16)
 	default:
 		panic("unreachable")
 	}
-	result17 := result16
-	return result17
+	result18 := result17
+	return result18
 
 }
 
@@ -885,6 +908,14 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 				panic("unreachable")
 			}
 
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf87 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf87)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf87)))
+
 		default:
 			panic("unreachable")
 		}
@@ -901,62 +932,62 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
 		*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))) = int8(int32(1))
-		utf87 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf87)
+		utf88 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf88)
 		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4))) = uint32(uint32(len(payload)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))) = uint32(uintptr(uintptr(utf87)))
+		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))) = uint32(uintptr(uintptr(utf88)))
 
 	default:
 		panic("unreachable")
 	}
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4))) = int8(int32((options).MinDigits))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (1 + 5*4))) = int8(int32((options).MaxDigits))
-	utf88 := unsafe.Pointer(unsafe.StringData((options).Terminators))
-	pinner.Pin(utf88)
+	utf89 := unsafe.Pointer(unsafe.StringData((options).Terminators))
+	pinner.Pin(utf89)
 	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (7 * 4))) = uint32(uint32(len((options).Terminators)))
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))) = uint32(uintptr(uintptr(utf88)))
-	slice10 := (options).Accept
-	length12 := uint32(len(slice10))
-	result11 := witRuntime.Allocate(pinner, uintptr(length12*(2*4)), 4)
-	for index, element := range slice10 {
-		base := unsafe.Add(result11, index*(2*4))
-		utf89 := unsafe.Pointer(unsafe.StringData(element))
-		pinner.Pin(utf89)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))) = uint32(uintptr(uintptr(utf89)))
+	slice11 := (options).Accept
+	length13 := uint32(len(slice11))
+	result12 := witRuntime.Allocate(pinner, uintptr(length13*(2*4)), 4)
+	for index, element := range slice11 {
+		base := unsafe.Add(result12, index*(2*4))
+		utf810 := unsafe.Pointer(unsafe.StringData(element))
+		pinner.Pin(utf810)
 		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len(element)))
-		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf89)))
+		*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf810)))
 
 	}
 
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = uint32(length12)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 * 4))) = uint32(uintptr(uintptr(result11)))
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (9 * 4))) = uint32(length13)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 * 4))) = uint32(uintptr(uintptr(result12)))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (10 * 4))) = int8(int32((options).BargeIn))
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (1 + 10*4))) = int8(int32((options).TypeAhead))
 	*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 10*4))) = int32((options).FirstDigitTimeoutMs)
 	*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 10*4))) = int32((options).InterDigitTimeoutMs)
 	*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (12 + 10*4))) = int8(int32((options).Attempts))
-	slice21 := (options).NoInputPrompt
-	length23 := uint32(len(slice21))
-	result22 := witRuntime.Allocate(pinner, uintptr(length23*(6*4)), 4)
-	for index, element := range slice21 {
-		base := unsafe.Add(result22, index*(6*4))
+	slice23 := (options).NoInputPrompt
+	length25 := uint32(len(slice23))
+	result24 := witRuntime.Allocate(pinner, uintptr(length25*(6*4)), 4)
+	for index, element := range slice23 {
+		base := unsafe.Add(result24, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
 			payload := element.File()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
-			utf813 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf813)
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf813)))
-
-		case PartRecording:
-			payload := element.Recording()
-			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
 			utf814 := unsafe.Pointer(unsafe.StringData(payload))
 			pinner.Pin(utf814)
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf814)))
 
+		case PartRecording:
+			payload := element.Recording()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
+			utf815 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf815)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf815)))
+
 		case PartSilence:
 			payload := element.Silence()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(2))
@@ -990,10 +1021,10 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsNumber:
 				payload := payload.Number()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
-				utf815 := unsafe.Pointer(unsafe.StringData((payload).Value))
-				pinner.Pin(utf815)
+				utf816 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf816)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf815)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf816)))
 
 				switch (payload).Gender.Tag() {
 				case witTypes.OptionNone:
@@ -1029,10 +1060,10 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsDigits:
 				payload := payload.Digits()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
-				utf816 := unsafe.Pointer(unsafe.StringData(payload))
-				pinner.Pin(utf816)
+				utf817 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf817)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf816)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf817)))
 
 			case SayAsDate:
 				payload := payload.Date()
@@ -1057,34 +1088,42 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsCurrency:
 				payload := payload.Currency()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
-				utf817 := unsafe.Pointer(unsafe.StringData((payload).Value))
-				pinner.Pin(utf817)
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf817)))
-				utf818 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				utf818 := unsafe.Pointer(unsafe.StringData((payload).Value))
 				pinner.Pin(utf818)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf818)))
+				utf819 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf819)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf818)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf819)))
 
 			case SayAsTelephone:
 				payload := payload.Telephone()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
-				utf819 := unsafe.Pointer(unsafe.StringData(payload))
-				pinner.Pin(utf819)
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf819)))
-
-			case SayAsCharacters:
-				payload := payload.Characters()
-				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
 				utf820 := unsafe.Pointer(unsafe.StringData(payload))
 				pinner.Pin(utf820)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf820)))
 
+			case SayAsCharacters:
+				payload := payload.Characters()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
+				utf821 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf821)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf821)))
+
 			default:
 				panic("unreachable")
 			}
+
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf822 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf822)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf822)))
 
 		default:
 			panic("unreachable")
@@ -1092,30 +1131,30 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 
 	}
 
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 11*4))) = uint32(length23)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 10*4))) = uint32(uintptr(uintptr(result22)))
-	slice32 := (options).NoMatchPrompt
-	length34 := uint32(len(slice32))
-	result33 := witRuntime.Allocate(pinner, uintptr(length34*(6*4)), 4)
-	for index, element := range slice32 {
-		base := unsafe.Add(result33, index*(6*4))
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 11*4))) = uint32(length25)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 10*4))) = uint32(uintptr(uintptr(result24)))
+	slice35 := (options).NoMatchPrompt
+	length37 := uint32(len(slice35))
+	result36 := witRuntime.Allocate(pinner, uintptr(length37*(6*4)), 4)
+	for index, element := range slice35 {
+		base := unsafe.Add(result36, index*(6*4))
 
 		switch element.Tag() {
 		case PartFile:
 			payload := element.File()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
-			utf824 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf824)
+			utf826 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf826)
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf824)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf826)))
 
 		case PartRecording:
 			payload := element.Recording()
 			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
-			utf825 := unsafe.Pointer(unsafe.StringData(payload))
-			pinner.Pin(utf825)
+			utf827 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf827)
 			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
-			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf825)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf827)))
 
 		case PartSilence:
 			payload := element.Silence()
@@ -1150,10 +1189,10 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsNumber:
 				payload := payload.Number()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(0))
-				utf826 := unsafe.Pointer(unsafe.StringData((payload).Value))
-				pinner.Pin(utf826)
+				utf828 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf828)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf826)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf828)))
 
 				switch (payload).Gender.Tag() {
 				case witTypes.OptionNone:
@@ -1189,10 +1228,10 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsDigits:
 				payload := payload.Digits()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(2))
-				utf827 := unsafe.Pointer(unsafe.StringData(payload))
-				pinner.Pin(utf827)
+				utf829 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf829)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf827)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf829)))
 
 			case SayAsDate:
 				payload := payload.Date()
@@ -1217,34 +1256,42 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			case SayAsCurrency:
 				payload := payload.Currency()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(6))
-				utf828 := unsafe.Pointer(unsafe.StringData((payload).Value))
-				pinner.Pin(utf828)
+				utf830 := unsafe.Pointer(unsafe.StringData((payload).Value))
+				pinner.Pin(utf830)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len((payload).Value)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf828)))
-				utf829 := unsafe.Pointer(unsafe.StringData((payload).Currency))
-				pinner.Pin(utf829)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf830)))
+				utf831 := unsafe.Pointer(unsafe.StringData((payload).Currency))
+				pinner.Pin(utf831)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (5 * 4))) = uint32(uint32(len((payload).Currency)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf829)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uintptr(uintptr(utf831)))
 
 			case SayAsTelephone:
 				payload := payload.Telephone()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(7))
-				utf830 := unsafe.Pointer(unsafe.StringData(payload))
-				pinner.Pin(utf830)
+				utf832 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf832)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf830)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf832)))
 
 			case SayAsCharacters:
 				payload := payload.Characters()
 				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32(8))
-				utf831 := unsafe.Pointer(unsafe.StringData(payload))
-				pinner.Pin(utf831)
+				utf833 := unsafe.Pointer(unsafe.StringData(payload))
+				pinner.Pin(utf833)
 				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uint32(len(payload)))
-				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf831)))
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uintptr(uintptr(utf833)))
 
 			default:
 				panic("unreachable")
 			}
+
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf834 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf834)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf834)))
 
 		default:
 			panic("unreachable")
@@ -1252,10 +1299,10 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 
 	}
 
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 13*4))) = uint32(length34)
-	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 12*4))) = uint32(uintptr(uintptr(result33)))
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 13*4))) = uint32(length37)
+	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 12*4))) = uint32(uintptr(uintptr(result36)))
 	wasm_import_gather(returnArea, returnArea)
-	var result42 witTypes.Result[GatherResult, vireo_flow_types.Error]
+	var result45 witTypes.Result[GatherResult, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		var variant GatherResult
@@ -1270,57 +1317,57 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			variant = MakeGatherResultNoInput()
 
 		case 2:
-			value35 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value38 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = MakeGatherResultNoMatch(value35)
+			variant = MakeGatherResultNoMatch(value38)
 
 		default:
 			panic("unreachable")
 		}
 
-		result42 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
+		result45 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
 	case 1:
-		var variant41 vireo_flow_types.Error
+		var variant44 vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
 		case 0:
 
-			variant41 = vireo_flow_types.MakeErrorHungUp()
+			variant44 = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
-			value36 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant41 = vireo_flow_types.MakeErrorDenied(value36)
-
-		case 2:
-			value37 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant41 = vireo_flow_types.MakeErrorInvalid(value37)
-
-		case 3:
-			value38 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant41 = vireo_flow_types.MakeErrorNotFound(value38)
-
-		case 4:
 			value39 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant41 = vireo_flow_types.MakeErrorWrongState(value39)
+			variant44 = vireo_flow_types.MakeErrorDenied(value39)
 
-		case 5:
+		case 2:
 			value40 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant41 = vireo_flow_types.MakeErrorFailed(value40)
+			variant44 = vireo_flow_types.MakeErrorInvalid(value40)
+
+		case 3:
+			value41 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant44 = vireo_flow_types.MakeErrorNotFound(value41)
+
+		case 4:
+			value42 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant44 = vireo_flow_types.MakeErrorWrongState(value42)
+
+		case 5:
+			value43 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant44 = vireo_flow_types.MakeErrorFailed(value43)
 
 		default:
 			panic("unreachable")
 		}
 
-		result42 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant41)
+		result45 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant44)
 	default:
 		panic("unreachable")
 	}
-	result43 := result42
-	return result43
+	result46 := result45
+	return result46
 
 }
 
@@ -1484,6 +1531,14 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 				panic("unreachable")
 			}
 
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf87 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf87)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf87)))
+
 		default:
 			panic("unreachable")
 		}
@@ -1491,40 +1546,40 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 	}
 
 	var option int32
-	var option8 uintptr
-	var option9 uint32
+	var option9 uintptr
+	var option10 uint32
 	switch (options).Language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option8 = 0
 		option9 = 0
+		option10 = 0
 	case witTypes.OptionSome:
 		payload := (options).Language.Some()
-		utf87 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf87)
+		utf88 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf88)
 
 		option = int32(1)
-		option8 = uintptr(utf87)
-		option9 = uint32(len(payload))
+		option9 = uintptr(utf88)
+		option10 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	var result10 int32
+	var result11 int32
 	if (options).Beep {
-		result10 = 1
+		result11 = 1
 	} else {
-		result10 = 0
+		result11 = 0
 	}
-	utf811 := unsafe.Pointer(unsafe.StringData((options).Terminators))
-	pinner.Pin(utf811)
-	wasm_import_record(uintptr(result), length, option, option8, option9, result10, int32((options).MaxDurationMs), int32((options).SilenceMs), uintptr(utf811), uint32(len((options).Terminators)), returnArea)
-	var result17 witTypes.Result[Message, vireo_flow_types.Error]
+	utf812 := unsafe.Pointer(unsafe.StringData((options).Terminators))
+	pinner.Pin(utf812)
+	wasm_import_record(uintptr(result), length, option, option9, option10, result11, int32((options).MaxDurationMs), int32((options).SilenceMs), uintptr(utf812), uint32(len((options).Terminators)), returnArea)
+	var result18 witTypes.Result[Message, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		value := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))))
 
-		result17 = witTypes.Ok[Message, vireo_flow_types.Error](Message{Id: value, DurationMs: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4)))), EndedBy: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 3*4)))))})
+		result18 = witTypes.Ok[Message, vireo_flow_types.Error](Message{Id: value, DurationMs: uint32(*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4)))), EndedBy: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 3*4)))))})
 	case 1:
 		var variant vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
@@ -1533,40 +1588,40 @@ func Record(options RecordOptions) witTypes.Result[Message, vireo_flow_types.Err
 			variant = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
-			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant = vireo_flow_types.MakeErrorDenied(value12)
-
-		case 2:
 			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorInvalid(value13)
+			variant = vireo_flow_types.MakeErrorDenied(value13)
 
-		case 3:
+		case 2:
 			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorNotFound(value14)
+			variant = vireo_flow_types.MakeErrorInvalid(value14)
 
-		case 4:
+		case 3:
 			value15 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorWrongState(value15)
+			variant = vireo_flow_types.MakeErrorNotFound(value15)
 
-		case 5:
+		case 4:
 			value16 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorFailed(value16)
+			variant = vireo_flow_types.MakeErrorWrongState(value16)
+
+		case 5:
+			value17 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant = vireo_flow_types.MakeErrorFailed(value17)
 
 		default:
 			panic("unreachable")
 		}
 
-		result17 = witTypes.Err[Message, vireo_flow_types.Error](variant)
+		result18 = witTypes.Err[Message, vireo_flow_types.Error](variant)
 	default:
 		panic("unreachable")
 	}
-	result18 := result17
-	return result18
+	result19 := result18
+	return result19
 
 }
 
@@ -1730,6 +1785,14 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 				panic("unreachable")
 			}
 
+		case PartText:
+			payload := element.Text()
+			*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+			utf87 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf87)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(utf87)))
+
 		default:
 			panic("unreachable")
 		}
@@ -1737,37 +1800,37 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 	}
 
 	var option int32
-	var option8 uintptr
-	var option9 uint32
+	var option9 uintptr
+	var option10 uint32
 	switch language.Tag() {
 	case witTypes.OptionNone:
 
 		option = int32(0)
-		option8 = 0
 		option9 = 0
+		option10 = 0
 	case witTypes.OptionSome:
 		payload := language.Some()
-		utf87 := unsafe.Pointer(unsafe.StringData(payload))
-		pinner.Pin(utf87)
+		utf88 := unsafe.Pointer(unsafe.StringData(payload))
+		pinner.Pin(utf88)
 
 		option = int32(1)
-		option8 = uintptr(utf87)
-		option9 = uint32(len(payload))
+		option9 = uintptr(utf88)
+		option10 = uint32(len(payload))
 	default:
 		panic("unreachable")
 	}
-	var result10 int32
+	var result11 int32
 	if repeat {
-		result10 = 1
+		result11 = 1
 	} else {
-		result10 = 0
+		result11 = 0
 	}
-	wasm_import_start_playing(uintptr(result), length, option, option8, option9, result10, returnArea)
-	var result15 witTypes.Result[witTypes.Unit, vireo_flow_types.Error]
+	wasm_import_start_playing(uintptr(result), length, option, option9, option10, result11, returnArea)
+	var result16 witTypes.Result[witTypes.Unit, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 
-		result15 = witTypes.Ok[witTypes.Unit, vireo_flow_types.Error](witTypes.Unit{})
+		result16 = witTypes.Ok[witTypes.Unit, vireo_flow_types.Error](witTypes.Unit{})
 	case 1:
 		var variant vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
@@ -1781,35 +1844,35 @@ func StartPlaying(prompt []Part, language witTypes.Option[string], repeat bool) 
 			variant = vireo_flow_types.MakeErrorDenied(value)
 
 		case 2:
-			value11 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
-
-			variant = vireo_flow_types.MakeErrorInvalid(value11)
-
-		case 3:
 			value12 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorNotFound(value12)
+			variant = vireo_flow_types.MakeErrorInvalid(value12)
 
-		case 4:
+		case 3:
 			value13 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorWrongState(value13)
+			variant = vireo_flow_types.MakeErrorNotFound(value13)
 
-		case 5:
+		case 4:
 			value14 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = vireo_flow_types.MakeErrorFailed(value14)
+			variant = vireo_flow_types.MakeErrorWrongState(value14)
+
+		case 5:
+			value15 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+
+			variant = vireo_flow_types.MakeErrorFailed(value15)
 
 		default:
 			panic("unreachable")
 		}
 
-		result15 = witTypes.Err[witTypes.Unit, vireo_flow_types.Error](variant)
+		result16 = witTypes.Err[witTypes.Unit, vireo_flow_types.Error](variant)
 	default:
 		panic("unreachable")
 	}
-	result16 := result15
-	return result16
+	result17 := result16
+	return result17
 
 }
 

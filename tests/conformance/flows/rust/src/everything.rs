@@ -61,7 +61,7 @@ fn prompts(call: &Call) -> Result<()> {
         PlayEnd::Finished => info!("finished"),
         PlayEnd::Interrupted(key) => info!("interrupted by {key}"),
     }
-    call.play("goodbye")?;
+    call.play(("goodbye", text("<speak>Grüße, <break/>世界.</speak>")))?;
     call.play([
         say::number(-21).gender(Gender::Feminine),
         say::number("3.50"),
