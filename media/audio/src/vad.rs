@@ -65,6 +65,18 @@ impl Detector {
         }
     }
 
+    /// A detector at the start of a stream whose noise is not known: what is there from the first moment is
+    /// background until something is louder. Somebody who speaks already is found in the first pause.
+    #[must_use]
+    pub fn for_unknown_line() -> Self {
+        let unknown = FLOOR_RANGE_DBM0.1;
+        Detector {
+            smoothed_dbm0: unknown,
+            minima: [unknown; PIECES],
+            ..Self::new()
+        }
+    }
+
     /// Takes the next frame, best 10 to 40 ms of it. An empty one changes nothing.
     pub fn feed(&mut self, frame: &[i16]) -> Activity {
         let ms = u32::try_from(frame.len() / SAMPLES_PER_MS).unwrap_or(u32::MAX);
@@ -234,6 +246,19 @@ mod tests {
                 0
             );
         }
+    }
+
+    #[test]
+    fn noise_from_the_first_moment_is_background_on_an_unknown_line() {
+        for level in [-60.0, -45.0, -30.0] {
+            let mut detector = Detector::for_unknown_line();
+            assert_eq!(speech_ms(&mut detector, &noise(1, level, 4000), 20), 0);
+            let found = speech_ms(&mut detector, &speech(-12, level, 2400), 20);
+            assert!(found >= 2300, "{level}: {found} of 2400 ms");
+        }
+        let mut detector = Detector::for_unknown_line();
+        let found = speech_ms(&mut detector, &speech(-20, -60.0, 2400), 20);
+        assert!(found >= 2000, "from the first moment: {found} of 2400 ms");
     }
 
     #[test]

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod plurals;
+mod recognizers;
 mod tables;
 mod words;

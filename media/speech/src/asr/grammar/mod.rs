@@ -1,0 +1,167 @@
+//! What may be said, as an engine takes it, and what was said, as a value.
+//!
+//! An engine's grammar is soft: any order of its words may come out. So what was heard is looked up again.
+
+mod words;
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::civil::Date;
+
+use super::{AsrError, Grammar, Phrase, UNKNOWN, Vocabulary, Word};
+
+/// All phrases of a request, at most.
+const MOST_PHRASES: usize = 2_000;
+/// Sound that is no word of the grammar, ms: this much before or after the words is breath or noise, more
+/// is something else that was said.
+const BREATH_MS: u32 = 250;
+
+/// The grammars of a request.
+#[derive(Debug)]
+pub(super) struct Rules {
+    rules: Vec<Rule>,
+    /// For the engine; none: whatever is said.
+    phrases: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+enum Rule {
+    /// Values by phrase.
+    Phrases(HashMap<String, String>),
+    Dictation,
+}
+
+impl Rules {
+    /// The rules for these grammars, and a model with this vocabulary.
+    pub fn of(
+        language: &str,
+        grammars: &[Grammar],
+        _today: Date,
+        vocabulary: Option<&Vocabulary>,
+    ) -> Result<Self, AsrError> {
+        let mut maker = Maker {
+            language,
+            vocabulary,
+            phrases: BTreeSet::new(),
+            unknown: Vec::new(),
+        };
+        let mut rules = Vec::new();
+        for (at, grammar) in (1..).zip(grammars) {
+            rules.push(maker.rule(at, grammar)?);
+        }
+        if rules.is_empty() {
+            return Err(wrong(1, "there is none; say what the caller may say"));
+        }
+        if !maker.unknown.is_empty() {
+            return Err(AsrError::UnknownWords {
+                language: language.to_owned(),
+                words: maker.unknown,
+            });
+        }
+        let all = rules.iter().any(|rule| matches!(rule, Rule::Dictation));
+        Ok(Rules {
+            rules,
+            phrases: (!all).then(|| maker.phrases.into_iter().collect()),
+        })
+    }
+
+    /// For an engine.
+    pub fn phrases(&self) -> Option<Vec<String>> {
+        self.phrases.clone()
+    }
+
+    /// The first grammar that fits, from 0, and the value.
+    pub fn meaning(&self, words: &[Word]) -> Option<(usize, String)> {
+        let is_breath = |word: &&Word| word.text == UNKNOWN && word.ms < BREATH_MS;
+        let before = words.iter().take_while(is_breath).count();
+        let after = words.iter().rev().take_while(is_breath).count();
+        let words = words.get(before..words.len().saturating_sub(after))?;
+        if words.is_empty() || words.iter().any(|word| word.text == UNKNOWN) {
+            return None;
+        }
+        let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        let text = words::joined(&words);
+        (self.rules.iter().enumerate()).find_map(|(at, rule)| {
+            let value = match rule {
+                Rule::Phrases(values) => values.get(&text).cloned(),
+                Rule::Dictation => Some(text.clone()),
+            };
+            Some((at, value?))
+        })
+    }
+
+    /// Words as a text; what is no word is left out.
+    pub fn text(words: &[&str]) -> String {
+        let words: Vec<&str> = (words.iter().copied())
+            .filter(|word| *word != UNKNOWN)
+            .collect();
+        words::joined(&words)
+    }
+}
+
+fn wrong(at: usize, problem: impl Into<String>) -> AsrError {
+    let problem = problem.into();
+    AsrError::Grammar { at, problem }
+}
+
+/// Collects what the engine is told.
+struct Maker<'a> {
+    language: &'a str,
+    vocabulary: Option<&'a Vocabulary>,
+    phrases: BTreeSet<String>,
+    unknown: Vec<String>,
+}
+
+impl Maker<'_> {
+    fn rule(&mut self, at: usize, grammar: &Grammar) -> Result<Rule, AsrError> {
+        let none = |grammar| AsrError::NoGrammar {
+            grammar,
+            language: self.language.to_owned(),
+        };
+        match grammar {
+            Grammar::Phrases(phrases) => self.phrases(at, phrases),
+            Grammar::Dictation => Ok(Rule::Dictation),
+            Grammar::Digits { .. } => Err(none("digits")),
+            Grammar::Number => Err(none("number")),
+            Grammar::YesNo => Err(none("yes-no")),
+            Grammar::Date => Err(none("date")),
+        }
+    }
+
+    fn phrases(&mut self, at: usize, phrases: &[Phrase]) -> Result<Rule, AsrError> {
+        if phrases.is_empty() {
+            return Err(wrong(at, "it has no phrases"));
+        }
+        if self.phrases.len() + phrases.len() > MOST_PHRASES {
+            return Err(wrong(
+                at,
+                format!("there are more than {MOST_PHRASES} phrases"),
+            ));
+        }
+        let mut values = HashMap::new();
+        for phrase in phrases {
+            let words = words::of(&phrase.text);
+            if words.is_empty() {
+                return Err(wrong(at, format!("{:?} has no words", phrase.text)));
+            }
+            let key = words::joined(&words.iter().map(String::as_str).collect::<Vec<_>>());
+            let value = phrase.value.as_ref().unwrap_or(&phrase.text).clone();
+            values.entry(key).or_insert(value);
+            self.listen_for(&words);
+        }
+        Ok(Rule::Phrases(values))
+    }
+
+    /// Adds a phrase for the engine, or its words to those that the model does not know.
+    fn listen_for(&mut self, words: &[String]) {
+        let mut known = Vec::new();
+        for word in words {
+            match words::split(word, self.vocabulary) {
+                Ok(parts) => known.extend(parts),
+                Err(unknown) if self.unknown.contains(&unknown) => {}
+                Err(unknown) => self.unknown.push(unknown),
+            }
+        }
+        self.phrases.insert(known.join(" "));
+    }
+}
