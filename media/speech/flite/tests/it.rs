@@ -30,6 +30,7 @@ async fn speak(
     let utterance = Utterance {
         text: text.to_owned(),
         phonemes: None,
+        language: "en".to_owned(),
         voice: voice.to_owned(),
         rate,
     };

@@ -16,6 +16,9 @@ pub struct Utterance {
     /// Its sounds in the International Phonetic Alphabet, for engines that take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phonemes: Option<String>,
+    /// The voice's language in the configuration: a BCP 47 tag.
+    #[serde(default)]
+    pub language: String,
     /// The engine's name of the voice.
     pub voice: String,
     /// Hundredths of the voice's own speed.

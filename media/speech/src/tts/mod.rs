@@ -45,7 +45,7 @@ pub struct Voice {
 
 /// How speech is made.
 pub struct SpeechConfig {
-    /// The voices; of two for the same language the first counts.
+    /// The voices; those of one language are tried in this order.
     pub voices: Vec<Voice>,
     /// The engines that they name.
     pub engines: Vec<Arc<dyn Engine>>,
@@ -117,16 +117,25 @@ pub enum Passage {
 /// What is spoken at once.
 #[derive(Clone, Debug)]
 pub struct Sentence {
-    key: Key,
-    engine: Arc<str>,
-    utterance: Utterance,
+    text: String,
+    /// One for each voice that may speak it, in the order in which they are tried; never empty.
+    takes: Vec<Take>,
 }
 
 impl Sentence {
     /// Its words.
     pub fn text(&self) -> &str {
-        &self.utterance.text
+        &self.text
     }
+}
+
+/// A sentence in one voice.
+#[derive(Clone, Debug)]
+struct Take {
+    key: Key,
+    /// The place of its engine.
+    engine: usize,
+    utterance: Utterance,
 }
 
 /// Where sounds came from since the start.
@@ -138,8 +147,26 @@ pub struct Counters {
     pub from_disk: u64,
     /// Made by an engine.
     pub spoken: u64,
-    /// Not made: the engine failed.
+    /// Not made: every engine that could speak it failed.
     pub failed: u64,
+}
+
+/// What an engine was asked since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineCounters {
+    /// Its name.
+    pub engine: String,
+    /// Sentences that it spoke.
+    pub spoken: u64,
+    /// Sentences that it did not, so that the next voice of the language was tried.
+    pub failed: u64,
+}
+
+/// An engine, and its [`EngineCounters`].
+struct Counted {
+    engine: Arc<dyn Engine>,
+    spoken: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -152,8 +179,9 @@ struct Cells {
 
 /// All speech of a server.
 pub struct Speech {
-    voices: Vec<Voice>,
-    engines: Vec<Arc<dyn Engine>>,
+    /// With the place of its engine.
+    voices: Vec<(Voice, usize)>,
+    engines: Vec<Counted>,
     time: Duration,
     memory: Memory,
     disk: Option<Arc<DiskCache>>,
@@ -166,18 +194,24 @@ impl Speech {
     /// # Errors
     /// The directory cannot be used, or a voice has no engine.
     pub fn new(config: SpeechConfig) -> Result<Self, SpeechError> {
-        for voice in &config.voices {
-            if !config
-                .engines
-                .iter()
-                .any(|engine| engine.name() == voice.engine)
-            {
-                return Err(SpeechError::NoEngine {
-                    language: voice.language.clone(),
-                    engine: voice.engine.clone(),
-                });
+        let mut voices = Vec::new();
+        for voice in config.voices {
+            let named = |engine: &Arc<dyn Engine>| engine.name() == voice.engine;
+            match config.engines.iter().position(named) {
+                Some(engine) => voices.push((voice, engine)),
+                None => {
+                    return Err(SpeechError::NoEngine {
+                        language: voice.language,
+                        engine: voice.engine,
+                    });
+                }
             }
         }
+        let counted = |engine| Counted {
+            engine,
+            spoken: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        };
         let open = |(directory, limit): (PathBuf, u64)| match DiskCache::open(&directory, limit) {
             Ok(cache) => Ok(Arc::new(cache)),
             Err(error) => Err(SpeechError::Disk {
@@ -186,8 +220,8 @@ impl Speech {
             }),
         };
         Ok(Speech {
-            voices: config.voices,
-            engines: config.engines,
+            voices,
+            engines: config.engines.into_iter().map(counted).collect(),
             time: config.time,
             memory: Memory::new(config.memory_bytes),
             disk: config.disk.map(open).transpose()?,
@@ -195,28 +229,32 @@ impl Speech {
         })
     }
 
-    /// The voice of a language: of the tag itself, or of the longest part of it from its start.
-    fn voice(&self, language: &str) -> Result<&Voice, SpeechError> {
+    /// The voices of a language, in the order in which they are tried: those of the tag itself, then
+    /// those of shorter and shorter parts of it from its start.
+    fn voices(&self, language: &str) -> Result<Vec<&(Voice, usize)>, SpeechError> {
+        let mut found = Vec::new();
         let mut tag = language;
         loop {
-            let speaks = |voice: &&Voice| voice.language.eq_ignore_ascii_case(tag);
-            if let Some(voice) = self.voices.iter().find(speaks) {
-                return Ok(voice);
-            }
+            let speaks = |(voice, _): &&(Voice, usize)| voice.language.eq_ignore_ascii_case(tag);
+            found.extend(self.voices.iter().filter(speaks));
             match tag.rsplit_once('-') {
                 Some((shorter, _)) => tag = shorter,
-                None => {
-                    return Err(SpeechError::NoVoice {
-                        language: language.to_owned(),
-                        known: self
-                            .voices
-                            .iter()
-                            .map(|voice| voice.language.clone())
-                            .collect(),
-                    });
-                }
+                None => break,
             }
         }
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        let mut known: Vec<String> = Vec::new();
+        for (voice, _) in &self.voices {
+            if !known.contains(&voice.language) {
+                known.push(voice.language.clone());
+            }
+        }
+        Err(SpeechError::NoVoice {
+            language: language.to_owned(),
+            known,
+        })
     }
 
     /// What is to be heard of a text, in order; it is SSML when it begins with `<speak`.
@@ -225,13 +263,13 @@ impl Speech {
     /// There is no voice, or the text is too long or no valid SSML.
     pub fn passages(&self, text: &str, language: &str) -> Result<Vec<Passage>, SpeechError> {
         let spans = spans(text, language)?;
-        let voice = self.voice(language)?;
+        let voices = self.voices(language)?;
         let mut passages = Vec::new();
         for span in spans {
             match span {
                 Span::Words(words) => passages.extend(
                     (sentences(&words.text).into_iter())
-                        .map(|text| Passage::Sentence(sentence(voice, &words, text))),
+                        .map(|text| Passage::Sentence(sentence(&voices, &words, text))),
                 ),
                 Span::Pause(ms) => passages.push(Passage::Pause(ms)),
                 Span::End => {}
@@ -240,33 +278,39 @@ impl Speech {
         Ok(passages)
     }
 
-    /// The sound of a sentence, if it is in memory.
+    /// The sound of a sentence in its first voice, if it is in memory.
     pub fn cached(&self, sentence: &Sentence) -> Option<Arc<Prompt>> {
-        let found = self.memory.get(sentence.key);
+        let found = self.memory.get(sentence.takes.first()?.key);
         if found.is_some() {
             self.cells.asked.fetch_add(1, Ordering::Relaxed);
         }
         found
     }
 
-    /// The sound of a sentence. Many who ask for the same at the same time wait for one.
+    /// The sound of a sentence, in the first of its voices that can. Many who ask for the same at the
+    /// same time wait for one.
     ///
     /// # Errors
-    /// See [`SpeechError`].
+    /// See [`SpeechError`]; it is that of the first voice.
     pub async fn speak(&self, sentence: &Sentence) -> Result<Arc<Prompt>, SpeechError> {
         self.cells.asked.fetch_add(1, Ordering::Relaxed);
-        let make = async {
-            let made = self.make(sentence).await;
-            if made.is_err() {
-                self.cells.failed.fetch_add(1, Ordering::Relaxed);
+        let mut first = None;
+        for take in &sentence.takes {
+            let make = async { self.make(take).await.map(Arc::new) };
+            match self.memory.get_or_make(take.key, make).await {
+                Ok(prompt) => return Ok(prompt),
+                Err(error) => {
+                    tracing::debug!(%error, language = take.utterance.language, "a voice did not speak");
+                    first.get_or_insert(error);
+                }
             }
-            made.map(Arc::new)
-        };
-        self.memory.get_or_make(sentence.key, make).await
+        }
+        self.cells.failed.fetch_add(1, Ordering::Relaxed);
+        Err(first.unwrap_or(SpeechError::Stopped))
     }
 
-    async fn make(&self, sentence: &Sentence) -> Result<Prompt, SpeechError> {
-        let (key, name) = (sentence.key, sentence.utterance.text.clone());
+    async fn make(&self, take: &Take) -> Result<Prompt, SpeechError> {
+        let (key, name) = (take.key, take.utterance.text.clone());
         if let Some(disk) = self.disk.clone() {
             let found = tokio::task::spawn_blocking(move || disk.get(key)).await;
             if let Some(samples) = found.map_err(|_| SpeechError::Stopped)? {
@@ -274,13 +318,21 @@ impl Speech {
                 return Ok(Prompt::from_samples(&name, samples));
             }
         }
-        let engine = self
-            .engines
-            .iter()
-            .find(|engine| engine.name() == &*sentence.engine);
-        let engine = engine.ok_or(SpeechError::Stopped)?;
-        let sound = engine.speak(sentence.utterance.clone(), self.time).await?;
-        self.cells.spoken.fetch_add(1, Ordering::Relaxed);
+        let counted = self.engines.get(take.engine).ok_or(SpeechError::Stopped)?;
+        let made = self.ask(take, &counted.engine).await;
+        let (of_engine, of_all) = match made {
+            Ok(_) => (&counted.spoken, Some(&self.cells.spoken)),
+            Err(_) => (&counted.failed, None),
+        };
+        for cell in [Some(of_engine), of_all].into_iter().flatten() {
+            cell.fetch_add(1, Ordering::Relaxed);
+        }
+        made
+    }
+
+    async fn ask(&self, take: &Take, engine: &Arc<dyn Engine>) -> Result<Prompt, SpeechError> {
+        let sound = engine.speak(take.utterance.clone(), self.time).await?;
+        let (key, name) = (take.key, take.utterance.text.clone());
         let disk = self.disk.clone();
         // Resampling is work, and the disk may be slow.
         let prompt = tokio::task::spawn_blocking(move || {
@@ -293,6 +345,16 @@ impl Speech {
             Ok::<_, SpeechError>(prompt)
         });
         prompt.await.map_err(|_| SpeechError::Stopped)?
+    }
+
+    /// What each engine was asked.
+    pub fn engines(&self) -> Vec<EngineCounters> {
+        let counters = |counted: &Counted| EngineCounters {
+            engine: counted.engine.name().to_owned(),
+            spoken: counted.spoken.load(Ordering::Relaxed),
+            failed: counted.failed.load(Ordering::Relaxed),
+        };
+        self.engines.iter().map(counters).collect()
     }
 
     /// Where sounds came from.
@@ -356,23 +418,34 @@ pub fn estimated_ms(spans: &[Span]) -> u32 {
     u32::try_from(ms.sum::<u64>()).unwrap_or(u32::MAX)
 }
 
-fn sentence(voice: &Voice, words: &Words, text: &str) -> Sentence {
+fn sentence(voices: &[&(Voice, usize)], words: &Words, text: &str) -> Sentence {
+    let takes = voices.iter();
+    let takes = takes.map(|(voice, engine)| take(voice, *engine, words, text));
+    Sentence {
+        text: text.to_owned(),
+        takes: takes.collect(),
+    }
+}
+
+fn take(voice: &Voice, engine: usize, words: &Words, text: &str) -> Take {
     let rate = u32::from(voice.rate) * u32::from(words.rate) / 100;
     let rate = u16::try_from(rate).unwrap_or(u16::MAX);
     let phonemes = words.phonemes.clone();
     let key = Key::of(&[
         voice.engine.as_bytes(),
         voice.voice.as_bytes(),
+        voice.language.as_bytes(),
         &rate.to_be_bytes(),
         text.as_bytes(),
         phonemes.as_deref().unwrap_or_default().as_bytes(),
     ]);
-    Sentence {
+    Take {
         key,
-        engine: voice.engine.as_str().into(),
+        engine,
         utterance: Utterance {
             text: text.to_owned(),
             phonemes,
+            language: voice.language.clone(),
             voice: voice.voice.clone(),
             rate,
         },

@@ -76,7 +76,7 @@ fn the_nearest_voice_speaks() {
         ("zh-Hans-CN", "zh-voice"),
     ] {
         let passages = speech.passages("a", language).unwrap();
-        assert_eq!(spoken(&passages)[0].utterance.voice, name);
+        assert_eq!(spoken(&passages)[0].takes[0].utterance.voice, name);
     }
     assert_eq!(
         speech.passages("a", "fr").unwrap_err().to_string(),
@@ -92,7 +92,7 @@ fn a_text_becomes_sentences_and_pauses() {
     let told: Vec<String> = (passages.iter())
         .map(|passage| match passage {
             Passage::Sentence(sentence) => {
-                format!("{} {}", sentence.text(), sentence.utterance.rate)
+                format!("{} {}", sentence.text(), sentence.takes[0].utterance.rate)
             }
             Passage::Pause(ms) => format!("{ms} ms"),
         })
@@ -208,4 +208,91 @@ fn a_voice_needs_its_engine() {
         error.to_string(),
         "the voice for \"en\" names the engine \"hum\", which there is not"
     );
+}
+
+/// Speaks only what its voice may: any voice that is not called "mute".
+struct Named(&'static str);
+
+impl Engine for Named {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn speak(&self, utterance: Utterance, _: Duration) -> Speaking<'_> {
+        Box::pin(async move {
+            match utterance.voice.as_str() {
+                "mute" => Err(EngineError::Answer {
+                    engine: self.0.to_owned(),
+                    what: "nothing".to_owned(),
+                }),
+                _ => Ok(Audio {
+                    rate: 8000,
+                    channels: 1,
+                    samples: vec![0; utterance.voice.len() * 8],
+                }),
+            }
+        })
+    }
+}
+
+fn of(engine: &str, language: &str, voice: &str) -> Voice {
+    Voice {
+        language: language.to_owned(),
+        engine: engine.to_owned(),
+        voice: voice.to_owned(),
+        rate: 100,
+    }
+}
+
+fn with_fallback(voices: Vec<Voice>) -> Speech {
+    Speech::new(SpeechConfig {
+        voices,
+        engines: vec![Arc::new(Named("far")), Arc::new(Named("near"))],
+        time: Duration::from_secs(1),
+        memory_bytes: 1 << 20,
+        disk: None,
+    })
+    .unwrap()
+}
+
+#[tokio::test]
+async fn the_next_voice_speaks_when_one_cannot() {
+    let speech = with_fallback(vec![
+        of("far", "en", "mute"),
+        of("near", "zh", "other"),
+        of("near", "en", "four"),
+        of("far", "en-GB", "mute"),
+    ]);
+    // The voices of the region, then those of the language.
+    for language in ["en", "en-GB"] {
+        let passages = speech.passages("Hello.", language).unwrap();
+        let sentence = spoken(&passages)[0];
+        assert_eq!(speech.speak(sentence).await.unwrap().duration_ms(), 4);
+        // The first voice is asked again the next time.
+        assert!(speech.cached(sentence).is_none());
+    }
+    let counters = Counters {
+        from_memory: 1,
+        spoken: 1,
+        ..Counters::default()
+    };
+    assert_eq!(speech.counters(), counters);
+    let counters = |engine: &str, spoken, failed| EngineCounters {
+        engine: engine.to_owned(),
+        spoken,
+        failed,
+    };
+    assert_eq!(
+        speech.engines(),
+        [counters("far", 0, 3), counters("near", 1, 0)]
+    );
+}
+
+#[tokio::test]
+async fn when_no_voice_can_the_error_is_the_first_ones() {
+    let speech = with_fallback(vec![of("far", "en", "mute"), of("near", "en", "mute")]);
+    let passages = speech.passages("Hello.", "en").unwrap();
+    let error = speech.speak(spoken(&passages)[0]).await.unwrap_err();
+    assert_eq!(error.to_string(), "engine far answered with nothing");
+    assert_eq!(speech.counters().failed, 1);
 }
