@@ -1,6 +1,7 @@
 """What a telephone line does to speech: band, echo, level, noise, lost packets, G.711."""
 
 import numpy as np
+import scipy.fft
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from features import RATE
@@ -14,20 +15,27 @@ _MU_LAW = (((_STEP << 3) + 132) << _SEGMENT) - 132
 _A_LAW = np.where(_SEGMENT == 0, (_STEP << 4) + 8, ((_STEP << 4) + 264) << np.maximum(_SEGMENT - 1, 0))
 
 
-def _through(x, levels):
-    """The nearest of the decoder's values."""
+def _nearest(levels):
+    """For each 16-bit sample, from -32768, the nearest of the decoder's values."""
     levels = np.unique(np.concatenate([-levels, levels]))
-    return levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
+    return levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, np.arange(-32768, 32768))].astype(np.int16)
+
+
+_LAWS = {"mu": _nearest(_MU_LAW), "a": _nearest(_A_LAW)}
+
+
+def _through(x, law):
+    return _LAWS[law][np.clip(np.round(x), -32768, 32767).astype(np.int32) + 32768]
 
 
 def mu_law(x):
     """Through G.711 mu-law and back."""
-    return _through(x, _MU_LAW)
+    return _through(x, "mu")
 
 
 def a_law(x):
     """Through G.711 A-law and back."""
-    return _through(x, _A_LAW)
+    return _through(x, "a")
 
 
 def noise(random, length, kind, babble=None):
@@ -40,10 +48,11 @@ def noise(random, length, kind, babble=None):
         return mixed / (rms(mixed) + 1e-9)
     made = random.standard_normal(length)
     if kind in ("pink", "brown"):
-        spectrum = np.fft.rfft(made)
+        fast = scipy.fft.next_fast_len(length, real=True)
+        spectrum = scipy.fft.rfft(made, fast)
         steps = np.arange(len(spectrum))
         spectrum /= np.sqrt(steps + 1.0) if kind == "pink" else steps + 5.0
-        made = np.fft.irfft(spectrum, length)
+        made = scipy.fft.irfft(spectrum, fast)[:length]
     elif kind == "hum":
         t = np.arange(length) / RATE
         mains = random.choice([50, 60])
@@ -122,7 +131,7 @@ def room(x, random):
 
 def g711(x, random):
     """Through one of both laws, as 16-bit integers."""
-    return (mu_law(x) if random.random() < 0.5 else a_law(x)).astype(np.int16)
+    return mu_law(x) if random.random() < 0.5 else a_law(x)
 
 
 def measured(speech, random, snr, babble):

@@ -85,7 +85,6 @@ def condition(model, grammar, speech, name):
         "confidence": [[confidence, right] for confidence, right in answers],
         **digits,
         "outside_count": len(taken),
-        "outside_rejected": sum(got is None or probability(model.points, got[1]) < LEAST for got in taken) / len(taken),
         "outside_confidence": [got[1] for got in taken if got],
         "cpu_per_stream": cpu,
     }
@@ -103,6 +102,12 @@ def digit_strings(model, digits, said):
         "digit_strings_exact": exact / len(said),
         "digit_word_error_rate": errors / sum(len(utterance.words) for utterance, _ in said),
     }
+
+
+def rejected(figures, points, least):
+    """The share of words outside the grammar without an answer of at least this confidence."""
+    taken = sum(probability(points, confidence) >= least for confidence in figures["outside_confidence"])
+    return 1 - taken / figures["outside_count"]
 
 
 def calibration_error(report, points):
@@ -132,7 +137,8 @@ def show(report, points):
             f"{name:6} words {100 * figures['accuracy']:5.1f} % of {figures['count']}"
             f"  digit strings {100 * figures['digit_strings_exact']:5.1f} %"
             f" (WER {100 * figures['digit_word_error_rate']:4.1f} %)  outside rejected"
-            f" {100 * figures['outside_rejected']:5.1f} % of {figures['outside_count']}"
+            f" {100 * rejected(figures, points, 0.0):5.1f} %, {100 * rejected(figures, points, LEAST):5.1f} % below {LEAST},"
+            f" of {figures['outside_count']}"
             f"  {figures['cpu_per_stream']:.4f} of a core a stream"
         )
         print("       worst:", ", ".join(f"{word} {100 * share:.0f} %" for share, word, _ in words_worst(figures)))

@@ -43,4 +43,4 @@ class Network(nn.Module):
         x = (cepstra - self.mean[None, :, None]) / self.deviation[None, :, None]
         for layer in self.layers:
             x = layer(x)
-        return torch.log_softmax(self.output(self.dropout(x)), 1)
+        return torch.log_softmax(self.output(self.dropout(x)).float(), 1)

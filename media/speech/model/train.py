@@ -126,7 +126,9 @@ def train(language, files, out, epochs, share, threads):
                 for group in optimizer.param_groups:
                     group["lr"] = RATE * warm * (0.5 * (1 + np.cos(np.pi * done)) + 0.01)
                 cepstra, labels = collate(kept, batch)
-                loss = loss_of(network(cepstra), labels)
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    guessed = network(cepstra)
+                loss = loss_of(guessed, labels)
                 optimizer.zero_grad()
                 loss.backward()
                 nn.utils.clip_grad_norm_(network.parameters(), 5.0)
