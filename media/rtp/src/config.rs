@@ -103,7 +103,8 @@ impl Direction {
 /// What is sent while nothing plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
-    /// Next to nothing (RFC 3551, 4.1): after [`HANG_OVER`] of silence no more packets, then one each
+    /// Next to nothing (RFC 3551, 4.1): after [`HANG_OVER`] of silence ([`CUT`] behind what was stopped)
+    /// no more packets, then one each
     /// [`KEEP_ALIVE`], so that NATs and the peer's timeouts see that the stream lives. Timestamps go
     /// on with the time, and the first packet after a gap is marked.
     Suppress,
@@ -113,6 +114,11 @@ pub enum Silence {
 
 /// Silence that is sent after a prompt, so that one that follows soon is heard without a gap.
 pub const HANG_OVER: Duration = Duration::from_millis(200);
+
+/// Silence that is sent after a prompt that was cut short: two packets, so that the peer does not go on
+/// with the sound when one is lost. What answers the key that cut it starts a talkspurt of its own, and so
+/// need not wait for its turn.
+pub const CUT: Duration = Duration::from_millis(40);
 
 /// Silence that opens a stream with nothing to play: one packet, so that NATs let the peer's packets in
 /// and the peer learns where ours come from. The keep-alive makes up for its loss.

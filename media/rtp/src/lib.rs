@@ -32,8 +32,9 @@ pub mod telephone_event;
 mod time;
 
 pub use config::{
-    DigitOut, Direction, HANG_OVER, InbandDtmf, JitterConfig, KEEP_ALIVE, Latch, OPENING, Play,
-    RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Silence, StreamConfig, TelephoneEvent,
+    CUT, DigitOut, Direction, HANG_OVER, InbandDtmf, JitterConfig, KEEP_ALIVE, Latch, OPENING,
+    Play, RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Silence, StreamConfig,
+    TelephoneEvent,
 };
 pub use engine::{Counters, Engine, EngineConfig, EngineError, OpenError, Realtime, Stream};
 pub use event::{DigitSource, MediaEvent, PlayEnd, RecordEnd};

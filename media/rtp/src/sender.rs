@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vireo_audio::{Codec, dtmf};
 
-use crate::config::{DigitOut, HANG_OVER, KEEP_ALIVE, OPENING, Play, Silence, StreamConfig};
+use crate::config::{CUT, DigitOut, HANG_OVER, KEEP_ALIVE, OPENING, Play, Silence, StreamConfig};
 use crate::event::MediaEvent;
 use crate::packet::{HEADER_LEN, Packet};
 use crate::player::{Filled, Player};
@@ -99,6 +99,11 @@ impl Sender {
         if self.sending { self.due } else { None }
     }
 
+    /// When a talkspurt may begin; `None` while one lasts.
+    pub fn may_begin(&self) -> Option<Time> {
+        (!self.sending).then(|| self.due.unwrap_or_default())
+    }
+
     /// Our media clock at `now`.
     pub fn clock(&self, now: Time) -> u32 {
         match self.due {
@@ -113,7 +118,11 @@ impl Sender {
     }
 
     pub fn stop(&mut self) -> Option<MediaEvent> {
-        self.player.stop()
+        let stopped = self.player.stop();
+        if stopped.is_some() {
+            self.tail = self.tail.min(CUT);
+        }
+        stopped
     }
 
     pub fn send_digits(&mut self, id: u64, digits: Vec<DigitOut>) {

@@ -336,6 +336,12 @@ impl StreamState {
         self.sender.due()
     }
 
+    /// From when on the stream's turns may lie elsewhere in the 20 ms, because none of its packets would
+    /// be early or late for it; `None` while packets are sent.
+    pub(crate) fn may_move(&self) -> Option<Time> {
+        self.sender.may_begin()
+    }
+
     /// May turns be left out, seen from `nominal`, a turn that was ticked? Until when, if no order and
     /// no datagram comes. The stream is then ticked, and asked for its report, in the first turn that
     /// does not begin before that moment.

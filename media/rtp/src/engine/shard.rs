@@ -123,6 +123,10 @@ pub(crate) struct Shard {
     batch: Batch,
     burst: Burst,
     wall_offset: i64,
+    /// When position 0 was.
+    origin: Time,
+    /// Where there is something left to do.
+    position: u64,
     /// Where the CPU clock is read next.
     account_at: u64,
 }
@@ -157,37 +161,37 @@ impl Shard {
             batch: Batch::new(),
             burst: Burst::new(),
             wall_offset: sys::wall_offset(),
+            origin: sys::now(),
+            position: 0,
             account_at: 0,
         }
     }
 
     /// Runs until the engine stops.
     pub fn run(mut self) {
-        let origin = sys::now();
-        // Nothing is left to do before it.
-        let mut position: u64 = 0;
         while !self.stop.load(Ordering::Relaxed) {
-            let next = self.wheel.next_work(position);
-            let nominal = next.map(|next| origin + Duration::from_millis(next));
+            let next = self.wheel.next_work(self.position);
+            let nominal = next.map(|next| self.nominal(next));
             let woken = self.sleep(nominal);
             let now = sys::now();
             let (Some(next), Some(nominal), Woken::InTime) = (next, nominal, woken) else {
-                let ahead = position_at(origin, now) + 1;
-                position = next.map_or(ahead, |next| next.min(ahead));
+                let ahead = position_at(self.origin, now) + 1;
+                self.position = next.map_or(ahead, |next| next.min(ahead));
                 add(&self.cells.early_wakes, 1);
                 self.attend(now);
                 continue;
             };
             self.note_lateness(now.since(nominal));
+            self.position = next;
             self.slot(next, nominal, now);
-            position = next + 1;
+            self.position = next + 1;
             // A whole turn late: each stream is visited once, and catches up by itself.
-            let current = position_at(origin, sys::now());
+            let current = position_at(self.origin, sys::now());
             let oldest = current.saturating_sub(SLOTS as u64 - 1);
-            if position < oldest {
-                let left_out = (position..oldest).filter(|at| self.wheel.has_work(*at));
+            if self.position < oldest {
+                let left_out = (self.position..oldest).filter(|at| self.wheel.has_work(*at));
                 add(&self.cells.skipped_slots, left_out.count() as u64);
-                position = oldest;
+                self.position = oldest;
             }
         }
         // Streams that were just opened end with all their events, too.
@@ -197,6 +201,10 @@ impl Shard {
         for index in 0..self.streams.len() {
             self.close(index);
         }
+    }
+
+    fn nominal(&self, position: u64) -> Time {
+        self.origin + Duration::from_millis(position)
     }
 
     /// Sleeps until a slot that has work, or until there is something to attend to. `None`: no slot has
@@ -365,6 +373,7 @@ impl Shard {
             return self.close(index as usize);
         }
         let state = &mut entry.state;
+        let plays = matches!(order, Order::Play(_));
         match order {
             Order::Configure(config) => state.configure(*config),
             Order::Play(play) => state.play(play),
@@ -379,6 +388,34 @@ impl Shard {
         entry.report(&self.cells);
         self.rests.rouse(index);
         self.wheel.rouse(entry.slot);
+        if plays {
+            self.move_forward(index);
+        }
+    }
+
+    /// Gives a stream that is silent, and has something to play now, the next slot that has room:
+    /// otherwise it would wait for its own, 10 ms in the mean.
+    fn move_forward(&mut self, index: u32) {
+        let (origin, position) = (self.origin, self.position);
+        let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
+            return;
+        };
+        let Some(earliest) = entry.state.may_move() else {
+            return;
+        };
+        let earliest = earliest.since(origin).as_micros().div_ceil(1000);
+        let from = position.max(u64::try_from(earliest).unwrap_or(u64::MAX));
+        let Some(to) = self.wheel.soonest(from, entry.slot) else {
+            return;
+        };
+        let read = self.ears.get(index as usize) != Some(&Ear::Watched);
+        if read {
+            self.wheel.end_reading(entry.slot);
+        }
+        entry.slot = self.wheel.move_to(index, entry.slot, to);
+        if read {
+            self.wheel.begin_reading(entry.slot);
+        }
     }
 
     fn open(&mut self, mut entry: Box<Entry>) {

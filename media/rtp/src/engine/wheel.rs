@@ -56,6 +56,30 @@ impl Wheel {
             .unwrap_or_default()
     }
 
+    /// The position from `from` on of a slot in which a stream of slot `own` has its turn soonest; `None`:
+    /// in its own. Slots that are not in use stay so, and none gets more than its share of the streams
+    /// and a quarter.
+    pub fn soonest(&self, from: u64, own: usize) -> Option<u64> {
+        let all: usize = self.slots.iter().map(|slot| slot.streams.len()).sum();
+        let share = (all / SLOTS * 5 / 4).max(SHARED);
+        let ahead = (0..SLOTS as u64).map_while(|slots| from.checked_add(slots));
+        ahead
+            .take_while(|position| Wheel::index(*position) != own)
+            .find(|position| {
+                let streams = self.slots[Wheel::index(*position)].streams.len();
+                (1..share).contains(&streams)
+            })
+    }
+
+    /// Moves a stream to the slot at `position`, which it returns; it has a turn there.
+    pub fn move_to(&mut self, stream: u32, slot: usize, position: u64) -> usize {
+        self.remove(stream, slot);
+        let to = Wheel::index(position);
+        self.slots[to].streams.push(stream);
+        self.slots[to].due = 0;
+        to
+    }
+
     /// Takes a stream out.
     pub fn remove(&mut self, stream: u32, slot: usize) {
         let streams = &mut self.slots[slot % SLOTS].streams;
@@ -165,6 +189,39 @@ mod tests {
         assert_eq!(counts(&wheel), vec![200; SLOTS]);
         wheel.remove(7, slots[7]);
         assert_eq!(wheel.add(9999), slots[7], "the emptiest");
+    }
+
+    #[test]
+    fn the_next_slot_in_use_that_has_room_is_soonest() {
+        let mut wheel = Wheel::new();
+        let mut slot = 0;
+        for stream in 0..SHARED as u32 + 1 {
+            slot = wheel.add(stream);
+        }
+        assert_eq!(wheel.soonest(20, 5), Some(22), "the first is full");
+        assert_eq!(
+            wheel.soonest(20, 0),
+            None,
+            "which does not matter to its own"
+        );
+        assert_eq!(wheel.soonest(21, 5), Some(22), "none is opened");
+        assert_eq!(wheel.soonest(23, slot), None, "its own comes first");
+        assert_eq!(wheel.move_to(0, 0, 42), slot);
+        assert_eq!(wheel.soonest(60, 5), Some(60), "now there is room");
+        assert_eq!(wheel.soonest(u64::MAX, 5), None);
+        let mut wheel = Wheel::new();
+        (0..2000).for_each(|stream| {
+            wheel.add(stream);
+        });
+        let mut stream = 0;
+        while wheel.soonest(7, 19) == Some(7) {
+            // Calls that come and go leave the slots as they are.
+            wheel.slots[19].streams.pop();
+            wheel.slots[7].streams.push(2000 + stream);
+            stream += 1;
+        }
+        assert_eq!(stream, 25, "a quarter above its share");
+        assert_eq!(wheel.soonest(7, 19), Some(8));
     }
 
     #[test]

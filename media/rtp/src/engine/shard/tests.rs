@@ -62,6 +62,7 @@ impl Stage {
             cells: Arc::clone(&cells),
             stop: Arc::default(),
         });
+        let begin = shard.origin;
         let peer = UdpSocket::bind((ADDRESS, 0)).unwrap();
         peer.set_nonblocking(true).unwrap();
         let mut stage = Stage {
@@ -70,7 +71,7 @@ impl Stage {
             local: SocketAddr::new(ADDRESS, 0),
             indices: Vec::new(),
             position: 0,
-            begin: sys::now(),
+            begin,
             peer,
             events: events::channel(1).1,
             others: Vec::new(),
@@ -133,6 +134,7 @@ impl Stage {
     }
 
     fn order_to(&mut self, index: u32, order: Order) {
+        self.shard.position = self.position;
         self.shard.obey(Command::Order(index, 0, order));
     }
 
@@ -158,6 +160,7 @@ impl Stage {
             && next < end
         {
             let nominal = self.nominal(next);
+            self.shard.position = next;
             self.shard.slot(next, nominal, nominal);
             let mut buffer = [0; MAX_PACKET_OUT];
             while let Ok((length, source)) = self.peer.recv_from(&mut buffer) {
@@ -398,4 +401,55 @@ fn an_order_to_a_stream_at_rest_brings_its_next_turn_forward() {
     stage.run(20);
     assert_eq!(stage.heard.len() - heard, 1);
     assert_eq!(stage.heard[heard].position, next);
+}
+
+#[test]
+fn what_answers_a_key_waits_for_the_next_slot_in_use() {
+    let mut stage = Stage::new(51_600);
+    stage.fill(SHARED + 1);
+    let answered = stage.indices[SHARED];
+    let port = |stage: &Stage, index: u32| {
+        let entry = stage.shard.streams[index as usize].as_ref().unwrap();
+        entry.pair.port
+    };
+    let port = port(&stage, answered);
+    let of = |stage: &Stage| -> Vec<Heard> {
+        let heard = stage.heard.iter();
+        heard
+            .filter(|heard| heard.source.port() == port)
+            .copied()
+            .collect()
+    };
+    // Its turns are in the second slot, which is the third millisecond of the wheel.
+    stage.order_to(answered, sound(1, 60_000));
+    stage.run(1_000);
+    let before = of(&stage);
+    assert!(before.iter().all(|heard| heard.position % 20 == 2));
+    // A place in the first slot is free again, so there is room for it.
+    stage.order_to(stage.indices[0], Order::Close);
+    stage.order_to(answered, Order::Stop);
+    stage.run(117);
+    let cut = of(&stage);
+    assert_eq!(cut.len() - before.len(), 2, "of silence");
+    stage.order_to(answered, sound(2, 100));
+    stage.run(600);
+    let spurt = &of(&stage)[cut.len()..];
+    assert_eq!(spurt.len(), 5 + 10);
+    assert_eq!(spurt[0].position, 1_120, "not 1,122");
+    let first = before[0];
+    for (i, heard) in spurt.iter().enumerate() {
+        assert_eq!(heard.position, 1_120 + 20 * i as u64);
+        let elapsed = u32::try_from(heard.position - first.position).unwrap();
+        assert_eq!(heard.timestamp.wrapping_sub(first.timestamp), elapsed * 8);
+        assert_eq!(heard.marker, i == 0);
+    }
+    // While packets are sent, the pace is kept.
+    stage.order_to(answered, sound(3, 100));
+    let after = of(&stage).len();
+    stage.run(300);
+    assert!(
+        of(&stage)[after..]
+            .iter()
+            .all(|heard| heard.position % 20 == 0)
+    );
 }
