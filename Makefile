@@ -10,6 +10,8 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 VIREO = $(CARGO_TARGET_DIR)/release/vireo
 # Crates outside the workspace, checked on the host; flows are linked by scripts/build-flow.sh.
 FLOW_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard sdk/rust/Cargo.toml examples/*/Cargo.toml flows/*/Cargo.toml tests/flows/Cargo.toml tests/conformance/flows/rust/Cargo.toml))
+# Built by scripts/build-workers.sh, with libraries that only they need.
+WORKER_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard media/speech/vosk/Cargo.toml))
 STEP = @printf '\n== %s\n' "$(1)"
 
 ## Show this list
@@ -20,18 +22,18 @@ help:
 
 ## Place a real call to the demo flow and check what was heard
 .PHONY: demo
-demo: setup words flows build
+demo: setup words flows build workers
 	$(call STEP,A call to the demo flow)
 	@$(VIREO) demo --config examples/demo.toml
 
 ## Leave the demo's server running for your softphone (ADDRESS=... for one on another machine)
 .PHONY: run
-run: setup words flows build
+run: setup words flows build workers
 	@scripts/run.sh $(VIREO) $(ADDRESS)
 
 ## Run all checks and tests, end to end with SIPp
 .PHONY: test
-test: setup words flows check build languages
+test: setup words flows check build workers languages
 	$(call STEP,Tests of the SDK and of the flows)
 	@for crate in $(FLOW_CRATES); do \
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo test --quiet --release --locked --manifest-path $$crate/Cargo.toml; \
@@ -41,12 +43,14 @@ test: setup words flows check build languages
 	@$(VIREO) test --config examples/hotline.toml tests/hotline
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
+	$(call STEP,Tests of the workers)
+	@scripts/build-workers.sh test
 	$(call STEP,Projects of vireo new)
 	@VIREO=$(VIREO) scripts/test-projects.sh
 
 ## Measure what calls cost (ONLY=signalling,ivr-a,ivr-b,overload; ARGS=--quick): docs/load-testing.md
 .PHONY: bench
-bench: setup prompts flows build
+bench: setup prompts flows build workers
 	$(call STEP,Benchmark)
 	@$(CARGO_TARGET_DIR)/release/vireo-bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
@@ -62,6 +66,7 @@ check: fmt-check licences
 	@scripts/make-bindings.sh --check
 	$(call STEP,Lints)
 	@cargo clippy --release --locked --workspace --all-targets -- -D warnings
+	@scripts/build-workers.sh lint
 	@for crate in $(FLOW_CRATES); do \
 	    CARGO_TARGET_DIR=$(CARGO_TARGET_DIR)/sdk cargo clippy --quiet --release --locked --all-targets \
 	        --manifest-path $$crate/Cargo.toml -- -D warnings; \
@@ -72,6 +77,12 @@ check: fmt-check licences
 build:
 	$(call STEP,Server (the first build takes some minutes))
 	@cargo build --release --locked --workspace --bins
+
+## Build the workers that need a library from PyPI, which is fetched once: libvosk
+.PHONY: workers
+workers: setup
+	$(call STEP,Workers)
+	@scripts/build-workers.sh
 
 ## Build the flows of examples and tests into target/flows
 .PHONY: flows
@@ -107,13 +118,13 @@ setup:
 .PHONY: fmt
 fmt:
 	@cargo fmt --all
-	@for crate in $(FLOW_CRATES); do cargo fmt --manifest-path $$crate/Cargo.toml; done
+	@for crate in $(FLOW_CRATES) $(WORKER_CRATES); do cargo fmt --manifest-path $$crate/Cargo.toml; done
 
 .PHONY: fmt-check
 fmt-check:
 	$(call STEP,Formatting)
 	@cargo fmt --all --check
-	@for crate in $(FLOW_CRATES); do cargo fmt --check --manifest-path $$crate/Cargo.toml; done
+	@for crate in $(FLOW_CRATES) $(WORKER_CRATES); do cargo fmt --check --manifest-path $$crate/Cargo.toml; done
 
 .PHONY: licences
 licences:

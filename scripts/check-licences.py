@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the dependencies against deny.toml: licences, banned crates, sources, duplicate versions.
 
-    scripts/check-licences.py [MANIFEST...]     default: the server, the SDK, the flows
+    scripts/check-licences.py [MANIFEST...]     default: the server, its workers, the SDK, the flows
 
 It does what `cargo deny check licenses bans sources` does, for the part of deny.toml that is used
 here, from `cargo metadata` and without a long build. Needs Python 3.11.
@@ -183,6 +183,7 @@ def main():
         str(ROOT / "sdk/bindings/Cargo.toml"),
         *sorted(glob.glob(str(ROOT / "examples/*/Cargo.toml"))),
         *sorted(glob.glob(str(ROOT / "flows/*/Cargo.toml"))),
+        str(ROOT / "media/speech/vosk/Cargo.toml"),
         str(ROOT / "tests/flows/Cargo.toml"),
         str(ROOT / "tests/conformance/flows/rust/Cargo.toml"),
     ]

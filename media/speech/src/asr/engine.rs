@@ -86,6 +86,9 @@ pub enum Output {
 /// What an engine says next, later. May be dropped and asked for again.
 pub type Next<'a> = Pin<Box<dyn Future<Output = Result<Output, AsrError>> + Send + 'a>>;
 
+/// Whether a model can be used, later.
+pub type Preparing<'a> = Pin<Box<dyn Future<Output = Result<(), AsrError>> + Send + 'a>>;
+
 /// One caller's speech. Dropping it ends the work.
 pub trait Stream: Send {
     /// More sound: 8 kHz, mono. Does not block.
@@ -117,6 +120,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// The model is missing or broken.
     fn vocabulary(&self, model: &Model) -> Result<Option<Arc<Vocabulary>>, AsrError>;
+
+    /// Gets ready to use a model, so that the first caller does not wait for it.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    fn prepare<'a>(&'a self, model: &'a Model) -> Preparing<'a> {
+        let ready = self.vocabulary(model).map(|_| ());
+        Box::pin(std::future::ready(ready))
+    }
 
     /// Begins to listen. Does not block.
     ///

@@ -18,9 +18,10 @@ mod recognizers;
 mod request;
 mod scripted;
 mod session;
+pub mod vosk;
 
 pub use engine::{
-    Engine, Hypothesis, Model, Next, Output, Stream, Task, UNKNOWN, Vocabulary, Word,
+    Engine, Hypothesis, Model, Next, Output, Preparing, Stream, Task, UNKNOWN, Vocabulary, Word,
 };
 pub use error::AsrError;
 pub use recognizers::{Counters, Ears, Heard, Recognizers};

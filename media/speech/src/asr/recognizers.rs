@@ -121,6 +121,20 @@ impl Recognizers {
         }))
     }
 
+    /// Gets all models ready, and tells those that cannot be used; needs a tokio runtime. To be called when
+    /// the server starts, so that the first caller does not wait.
+    pub async fn prepare(&self) -> Vec<(Model, AsrError)> {
+        let mut wrong = Vec::new();
+        for model in self.models.iter() {
+            if let Some(engine) = self.engine(&model.engine)
+                && let Err(error) = engine.prepare(model).await
+            {
+                wrong.push((Model::clone(model), error));
+            }
+        }
+        wrong
+    }
+
     /// Begins to listen; needs a tokio runtime. Never blocks.
     ///
     /// # Errors

@@ -1,0 +1,123 @@
+//! One caller's speech in libvosk.
+
+use vireo_speech::asr::vosk::{Question, Refusal};
+use vireo_speech::asr::{Hypothesis, Output, UNKNOWN, Word};
+use vosk::{CompleteResult, DecodingState, Model, Recognizer};
+
+/// Of the sound, Hz.
+const RATE: f32 = 8000.0;
+
+/// A recognizer, and what it said last.
+pub struct Decoder {
+    recognizer: Recognizer,
+    partial: String,
+}
+
+impl Decoder {
+    /// One for this question.
+    pub fn new(model: Option<&Model>, question: &Question) -> Result<Self, Refusal> {
+        let refused = |why: &str| Refusal::Model(why.to_owned());
+        let model = model.ok_or_else(|| refused("libvosk cannot load it"))?;
+        let recognizer = match &question.phrases {
+            Some(phrases) => {
+                // The wrapper writes them between quotation marks as they are.
+                if let Some(phrase) = phrases
+                    .iter()
+                    .find(|phrase| phrase.contains(['"', '\\', '\0']))
+                {
+                    return Err(Refusal::Other(format!("{phrase:?} is no phrase")));
+                }
+                let phrases: Vec<&str> = (phrases.iter().map(String::as_str))
+                    .chain([UNKNOWN])
+                    .collect();
+                Recognizer::new_with_grammar(model, RATE, &phrases)
+            }
+            None => Recognizer::new(model, RATE),
+        };
+        let mut recognizer =
+            recognizer.ok_or_else(|| refused("libvosk makes no recognizer of it"))?;
+        recognizer.set_words(true);
+        if question.alternatives > 0 {
+            recognizer.set_max_alternatives(u16::from(question.alternatives) + 1);
+        }
+        Ok(Decoder {
+            recognizer,
+            partial: String::new(),
+        })
+    }
+
+    /// Some sound, and what is new after it.
+    pub fn sound(&mut self, sound: &[u8]) -> Result<Option<Output>, Refusal> {
+        let samples = sound.as_chunks().0.iter();
+        let samples: Vec<i16> = samples.map(|sample| i16::from_le_bytes(*sample)).collect();
+        match self.recognizer.accept_waveform(&samples) {
+            Ok(DecodingState::Running) => {
+                let partial = self.recognizer.partial_result().partial;
+                if partial == self.partial {
+                    return Ok(None);
+                }
+                partial.clone_into(&mut self.partial);
+                Ok(Some(Output::Partial(partial.to_owned())))
+            }
+            Ok(DecodingState::Finalized) => {
+                self.partial.clear();
+                Ok(Some(segment(self.recognizer.result())))
+            }
+            Ok(DecodingState::Failed) => Err(Refusal::Other("libvosk failed to decode".to_owned())),
+            Err(error) => Err(Refusal::Other(error.to_string())),
+        }
+    }
+
+    /// What was not told yet.
+    pub fn finish(&mut self) -> Output {
+        segment(self.recognizer.final_result())
+    }
+}
+
+/// A time from a beginning to an end in seconds, ms.
+fn ms(start: f32, end: f32) -> u32 {
+    ((end - start) * 1000.0).max(0.0) as u32
+}
+
+fn segment(result: CompleteResult<'_>) -> Output {
+    let hypotheses = match result {
+        CompleteResult::Single(single) => {
+            let words = single.result.into_iter().map(|word| Word {
+                text: word.word.to_owned(),
+                confidence: word.conf,
+                ms: ms(word.start, word.end),
+            });
+            vec![Hypothesis {
+                words: words.collect(),
+                weight: 1.0,
+            }]
+        }
+        CompleteResult::Multiple(several) => {
+            let scores: Vec<f32> = (several.alternatives.iter())
+                .map(|alternative| alternative.confidence)
+                .collect();
+            let shares = shares(&scores);
+            let hypotheses = several.alternatives.into_iter().zip(shares);
+            let hypotheses = hypotheses.map(|(alternative, share)| Hypothesis {
+                words: (alternative.result.into_iter())
+                    .map(|word| Word {
+                        text: word.word.to_owned(),
+                        confidence: share,
+                        ms: ms(word.start, word.end),
+                    })
+                    .collect(),
+                weight: 1.0,
+            });
+            hypotheses.collect()
+        }
+    };
+    Output::Segment(hypotheses)
+}
+
+/// libvosk scores alternatives by the logarithms of their likelihoods; these are their parts of the whole.
+fn shares(scores: &[f32]) -> Vec<f32> {
+    let best = scores.iter().copied().fold(f32::MIN, f32::max);
+    let likelihoods: Vec<f32> = scores.iter().map(|score| (score - best).exp()).collect();
+    let whole: f32 = likelihoods.iter().sum();
+    likelihoods.iter().map(|one| one / whole).collect()
+}
