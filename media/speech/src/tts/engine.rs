@@ -40,6 +40,24 @@ pub enum EngineError {
         /// What came.
         what: String,
     },
+    /// It did not speak.
+    #[error("engine {engine}: {why}")]
+    Failed {
+        /// The engine.
+        engine: String,
+        /// What happened.
+        why: String,
+    },
+    /// It is not asked for a while, because it kept failing.
+    #[error("engine {engine} keeps failing and is left alone for {seconds} s more; last: {why}")]
+    Resting {
+        /// The engine.
+        engine: String,
+        /// Until it is asked again.
+        seconds: u64,
+        /// What happened last.
+        why: String,
+    },
 }
 
 /// What comes of an engine, later. Dropping it stops the work.

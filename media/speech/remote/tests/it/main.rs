@@ -1,0 +1,5 @@
+//! Engines against small servers on the loopback interface.
+#![allow(clippy::unwrap_used)] // Functions beside the tests use it.
+
+mod http;
+mod server;
