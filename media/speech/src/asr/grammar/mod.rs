@@ -2,11 +2,17 @@
 //!
 //! An engine's grammar is soft: any order of its words may come out. So what was heard is looked up again.
 
+mod builtin;
+mod day;
+mod en;
 mod words;
+mod zh;
 
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::civil::Date;
+
+use builtin::{Kind, Tongue};
 
 use super::{AsrError, Grammar, Phrase, UNKNOWN, Vocabulary, Word};
 
@@ -28,6 +34,7 @@ pub(super) struct Rules {
 enum Rule {
     /// Values by phrase.
     Phrases(HashMap<String, String>),
+    Builtin(Tongue, Kind),
     Dictation,
 }
 
@@ -36,11 +43,12 @@ impl Rules {
     pub fn of(
         language: &str,
         grammars: &[Grammar],
-        _today: Date,
+        today: Date,
         vocabulary: Option<&Vocabulary>,
     ) -> Result<Self, AsrError> {
         let mut maker = Maker {
             language,
+            today,
             vocabulary,
             phrases: BTreeSet::new(),
             unknown: Vec::new(),
@@ -84,6 +92,7 @@ impl Rules {
         (self.rules.iter().enumerate()).find_map(|(at, rule)| {
             let value = match rule {
                 Rule::Phrases(values) => values.get(&text).cloned(),
+                Rule::Builtin(tongue, kind) => kind.value(*tongue, &text),
                 Rule::Dictation => Some(text.clone()),
             };
             Some((at, value?))
@@ -107,6 +116,7 @@ fn wrong(at: usize, problem: impl Into<String>) -> AsrError {
 /// Collects what the engine is told.
 struct Maker<'a> {
     language: &'a str,
+    today: Date,
     vocabulary: Option<&'a Vocabulary>,
     phrases: BTreeSet<String>,
     unknown: Vec<String>,
@@ -114,18 +124,38 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn rule(&mut self, at: usize, grammar: &Grammar) -> Result<Rule, AsrError> {
-        let none = |grammar| AsrError::NoGrammar {
-            grammar,
-            language: self.language.to_owned(),
-        };
         match grammar {
             Grammar::Phrases(phrases) => self.phrases(at, phrases),
             Grammar::Dictation => Ok(Rule::Dictation),
-            Grammar::Digits { .. } => Err(none("digits")),
-            Grammar::Number => Err(none("number")),
-            Grammar::YesNo => Err(none("yes-no")),
-            Grammar::Date => Err(none("date")),
+            Grammar::Digits { min, max } if *min == 0 || min > max => {
+                let problem = format!("{min} to {max} digits are none; say at least 1");
+                Err(wrong(at, problem))
+            }
+            Grammar::Digits { min, max } => {
+                let (min, max) = (*min, *max);
+                self.builtin("digits", Kind::Digits { min, max })
+            }
+            Grammar::Number => self.builtin("number", Kind::Number),
+            Grammar::YesNo => self.builtin("yes-no", Kind::YesNo),
+            Grammar::Date => self.builtin("date", Kind::Date(self.today)),
         }
+    }
+
+    fn builtin(&mut self, name: &'static str, kind: Kind) -> Result<Rule, AsrError> {
+        let tongue = Tongue::of(self.language).ok_or_else(|| AsrError::NoGrammar {
+            grammar: name,
+            language: self.language.to_owned(),
+        })?;
+        let spoken = kind.spoken(tongue);
+        for phrase in &spoken.needed {
+            self.listen_for(&words::of(phrase));
+        }
+        for phrase in &spoken.others {
+            if let Ok(known) = self.known(&words::of(phrase)) {
+                self.phrases.insert(known);
+            }
+        }
+        Ok(Rule::Builtin(tongue, kind))
     }
 
     fn phrases(&mut self, at: usize, phrases: &[Phrase]) -> Result<Rule, AsrError> {
@@ -154,14 +184,38 @@ impl Maker<'_> {
 
     /// Adds a phrase for the engine, or its words to those that the model does not know.
     fn listen_for(&mut self, words: &[String]) {
-        let mut known = Vec::new();
+        match self.known(words) {
+            Ok(phrase) => {
+                self.phrases.insert(phrase);
+            }
+            Err(unknown) => {
+                for word in unknown {
+                    if !self.unknown.contains(&word) {
+                        self.unknown.push(word);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A phrase in words of the model.
+    ///
+    /// # Errors
+    /// Words that it does not know.
+    fn known(&self, words: &[String]) -> Result<String, Vec<String>> {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
         for word in words {
             match words::split(word, self.vocabulary) {
                 Ok(parts) => known.extend(parts),
-                Err(unknown) if self.unknown.contains(&unknown) => {}
-                Err(unknown) => self.unknown.push(unknown),
+                Err(word) => unknown.push(word),
             }
         }
-        self.phrases.insert(known.join(" "));
+        match unknown.is_empty() {
+            true => Ok(known.join(" ")),
+            false => Err(unknown),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
