@@ -3,19 +3,17 @@
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, Url};
 use tokio::sync::Semaphore;
 use vireo_audio::wav::Audio;
 use vireo_speech::tts::{Engine, EngineError, Speaking, Utterance};
 
+use crate::client::{self, Failure, broken};
 use crate::gate::{Gate, Outcome};
 use crate::{Endpoint, Patience, RemoteError, sound};
 
 /// The longest answer, bytes: three minutes at 48 kHz.
 const LARGEST_ANSWER: usize = 16 << 20;
-/// How much of a server's own words on an error is passed on, characters.
-const LONGEST_EXCERPT: usize = 200;
-
 /// An engine over HTTP.
 pub struct HttpSettings {
     /// Its name in the configuration.
@@ -38,16 +36,6 @@ pub struct HttpEngine {
     gate: Gate,
 }
 
-/// Why an attempt came to nothing.
-enum Failure {
-    /// It may be better the next time.
-    Passing(String),
-    /// The server is wrong.
-    Server(String),
-    /// The server does not like this question.
-    Question(String),
-}
-
 impl HttpEngine {
     /// The engine of a server; connects when it is first asked.
     ///
@@ -55,18 +43,7 @@ impl HttpEngine {
     /// Its address or a header is wrong.
     pub fn new(settings: HttpSettings) -> Result<Self, RemoteError> {
         let name = settings.name;
-        // The second call of a process finds the provider installed, which is what it wants.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("vireo/", env!("CARGO_PKG_VERSION")))
-            .default_headers(settings.endpoint.headers(&name)?)
-            .build()
-            .map_err(|error| RemoteError::Client {
-                engine: name.clone(),
-                why: error.to_string(),
-            })?;
+        let client = client::build(&name, &settings.endpoint)?;
         Ok(HttpEngine {
             url: settings.endpoint.address(&name, ["http", "https"])?,
             client,
@@ -87,7 +64,9 @@ impl HttpEngine {
             return Err(late());
         };
         let asking = Asking::begin(self)?;
-        let answer = tokio::time::timeout_at(deadline, self.attempts(question, deadline)).await;
+        let attempts =
+            client::retrying(&self.patience, deadline, || self.attempt(question.clone()));
+        let answer = tokio::time::timeout_at(deadline, attempts).await;
         let (outcome, result) = match answer {
             Ok(Ok(sound)) => (Ok(()), Ok(sound)),
             Ok(Err(Failure::Question(why))) => (Ok(()), Err(self.failed(why))),
@@ -110,28 +89,6 @@ impl HttpEngine {
         }
     }
 
-    /// Asks, and asks again while it may help and there is time.
-    async fn attempts(
-        &self,
-        question: Vec<u8>,
-        deadline: tokio::time::Instant,
-    ) -> Result<Audio, Failure> {
-        let mut pauses = self.patience.pauses();
-        loop {
-            let failure = match self.attempt(question.clone()).await {
-                Err(Failure::Passing(why)) => why,
-                done => return done,
-            };
-            let again = pauses
-                .next()
-                .map(|pause| tokio::time::Instant::now() + pause);
-            match again.filter(|again| *again < deadline) {
-                Some(again) => tokio::time::sleep_until(again).await,
-                None => return Err(Failure::Passing(failure)),
-            }
-        }
-    }
-
     async fn attempt(&self, question: Vec<u8>) -> Result<Audio, Failure> {
         let request = self
             .client
@@ -149,18 +106,7 @@ impl HttpEngine {
                 .map_err(|what| Failure::Server(format!("it answered with {what}")));
         }
         let words = read(response).await.unwrap_or_default();
-        let why = format!("it answered {status}{}", excerpt(&words));
-        Err(match status {
-            StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Failure::Passing(why),
-            // Whatever is asked, it would be the same.
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS => {
-                Failure::Server(why)
-            }
-            _ if status.is_client_error() => Failure::Question(why),
-            _ => Failure::Server(why),
-        })
+        Err(client::refusal(status, &words))
     }
 }
 
@@ -218,29 +164,4 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// The whole chain of causes, without the URL: it may carry a key in its query.
-fn broken(error: reqwest::Error) -> Failure {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
-    }
-    Failure::Passing(text)
-}
-
-/// The beginning of a server's words, after a colon; nothing if it has none.
-fn excerpt(words: &[u8]) -> String {
-    let words = String::from_utf8_lossy(words);
-    let words = words.trim();
-    match words {
-        "" => String::new(),
-        _ => format!(
-            ": {:?}",
-            words.chars().take(LONGEST_EXCERPT).collect::<String>()
-        ),
-    }
 }

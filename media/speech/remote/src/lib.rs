@@ -8,12 +8,15 @@
 #![deny(missing_docs)]
 
 mod breaker;
+mod client;
 mod gate;
 mod http;
 mod sound;
+mod websocket;
 
 pub use breaker::{Breaker, Open};
 pub use http::{HttpEngine, HttpSettings};
+pub use websocket::{WebSocketEngine, WebSocketSettings};
 
 use std::time::Duration;
 

@@ -145,10 +145,8 @@ async fn a_server_that_does_not_answer_costs_its_time() {
         "engine far: no complete answer within 50 ms"
     );
     // And no more than once.
-    assert_eq!(
-        why(&engine).await,
-        "engine far keeps failing and is left alone for 3599 s more; last: no answer in time"
-    );
+    let error = speak(&engine, ENOUGH).await.unwrap_err();
+    assert!(matches!(error, EngineError::Resting { why, .. } if why == "no answer in time"));
     assert_eq!(server.asked().len(), 1);
 }
 
@@ -192,10 +190,7 @@ async fn where_nobody_listens_the_connection_fails() {
     let why = why(&engine(&format!("http://{address}/"), 1, 9)).await;
     assert!(why.contains("refused"), "{why}");
     // A URL may carry a key.
-    assert!(
-        !why.contains(&address.to_string()) || !why.contains("http://"),
-        "{why}"
-    );
+    assert!(!why.contains("http://"), "{why}");
 }
 
 #[tokio::test]

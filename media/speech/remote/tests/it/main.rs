@@ -3,3 +3,5 @@
 
 mod http;
 mod server;
+mod speaker;
+mod websocket;
