@@ -20,6 +20,7 @@ mod stats;
 mod subject;
 mod svg;
 mod tones;
+mod tts;
 mod usage;
 
 use std::process::ExitCode;
@@ -110,6 +111,9 @@ fn run(options: Options) -> Result<()> {
     if bench.options.runs(Run::Overload) {
         report["overload"] = overload::run(&mut bench)?;
     }
+    if bench.options.runs(Run::Tts) {
+        report["tts"] = tts::run(&mut bench)?;
+    }
     report::write(&out, "report.json", &report)?;
     println!("\n{}\n", report::table(&report));
     if let Some(curve) = report.get("curve") {
@@ -126,6 +130,7 @@ fn estimate(options: &Options) -> u64 {
         (Run::IvrA, 400, 115),
         (Run::IvrB, 75, 65),
         (Run::Overload, 45, 35),
+        (Run::Tts, 75, 65),
     ];
     parts
         .iter()

@@ -72,6 +72,8 @@ pub enum Run {
     IvrB,
     /// Twice the limit.
     Overload,
+    /// Texts that are spoken.
+    Tts,
 }
 
 impl Options {

@@ -15,6 +15,7 @@ mod records;
 mod replay;
 mod services;
 mod signalling;
+mod speech;
 mod swap;
 
 use std::time::Duration;

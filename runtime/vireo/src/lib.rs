@@ -18,6 +18,7 @@ pub mod moment;
 mod replay;
 pub mod results;
 pub mod serve;
+mod speech;
 pub mod timeline;
 mod trace;
 mod wordset;

@@ -210,6 +210,41 @@ fn every_verb_ends_when_the_caller_hangs_up() {
 }
 
 #[test]
+fn a_text_that_cannot_be_spoken_fails_its_verb() {
+    let play = || Verb::Play {
+        prompt: prompt(),
+        interrupt_keys: "1".into(),
+    };
+    for verb in [play(), gather()] {
+        let mut machine = up();
+        machine.begin(verb, at(100));
+        machine.play_failed(1, 40, "tts: down".into());
+        let failed = Some(Err(Error::Failed("tts: down".into())));
+        assert_eq!(machine.take_answer(), failed);
+    }
+    // The caller was faster.
+    let mut machine = up();
+    machine.begin(play(), at(100));
+    machine.key_down('1', at(200));
+    machine.play_failed(1, 40, "tts: down".into());
+    machine.key('1', 100, "rfc4733", at(300));
+    let interrupted = Some(Ok(Reply::PlayEnd(PlayEnd::Interrupted('1'))));
+    assert_eq!(machine.take_answer(), interrupted);
+    // In the background nobody waits for it but `wait`.
+    let background = Verb::StartPlaying {
+        prompt: prompt(),
+        repeat: Repeat::Once,
+    };
+    machine.begin(background, at(400));
+    machine.take_answer();
+    machine.play_failed(2, 0, "tts: down".into());
+    machine.begin(Verb::FlushDigits, at(500));
+    machine.begin(Verb::Wait { timeout: at(0) }, at(600));
+    let ended = Some(Ok(Reply::Event(Event::PlayingFinished)));
+    assert_eq!(machine.take_answer(), ended);
+}
+
+#[test]
 fn a_key_cuts_a_prompt_short_when_it_goes_down() {
     let mut machine = up();
     machine.begin(

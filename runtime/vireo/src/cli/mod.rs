@@ -134,7 +134,7 @@ pub fn run(cli: &Cli, engine: &dyn Engine, output: &Output) -> Result<(), CliErr
         Command::Replay(args) => engine.replay(args, global, output),
         Command::New(args) => develop::new(args, output),
         Command::Build(args) => develop::build(args, output),
-        Command::Prompts(command) => prompts::run(command, output),
+        Command::Prompts(command) => prompts::run(command, global, output),
         Command::Config(command) => config::run(command, global, output),
         Command::Explain { code } => explain::run(code.as_deref(), output),
         Command::Openapi => {

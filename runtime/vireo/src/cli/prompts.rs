@@ -7,15 +7,19 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use vireo_speech::say::Language;
 
+use super::args::Global;
 use super::error::CliError;
 use super::output::{Output, Table};
+use crate::config::Config;
 use crate::explain::Code;
-use crate::wordset::{self, BuildError, Builder, Finding, Keep};
+use crate::speech::{Voices, espeak_voice};
+use crate::wordset::{self, BuildError, Builder, Finding, Keep, Synthesizer};
 
 /// `vireo prompts ...`
 #[derive(Debug, Subcommand)]
 pub enum PromptsCommand {
-    /// Makes the words of a language with espeak-ng; words that are there already stay.
+    /// Makes the words of a language; words that are there already stay. With --config, the voice of the
+    /// language in `[[tts.voices]]` speaks them, without one espeak-ng does.
     Build(WordsArgs),
     /// Says which words of a prompts directory are missing, clipped, too loud or too faint, or
     /// begin or end in silence.
@@ -47,16 +51,19 @@ pub struct WordsArgs {
     /// A voice of espeak-ng (`espeak-ng --voices`) other than the language's usual one.
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,
-    /// Words a minute.
-    #[arg(long, value_name = "COUNT", default_value_t = 150, value_parser = clap::value_parser!(u16).range(80..=450))]
-    pub speed: u16,
+    /// Words a minute of espeak-ng; 150 when absent.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(80..=450))]
+    pub speed: Option<u16>,
     /// Makes the words again that are there.
     #[arg(long)]
     pub replace: bool,
-    /// The synthesizer.
-    #[arg(long, value_name = "PROGRAM", default_value = "espeak-ng")]
-    pub program: String,
+    /// Where espeak-ng is.
+    #[arg(long, value_name = "PROGRAM")]
+    pub program: Option<String>,
 }
+
+/// Words a minute that are easy to understand on the telephone.
+const USUAL_SPEED: u16 = 150;
 
 /// A language with words, as it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +82,13 @@ impl FromStr for Spoken {
 }
 
 /// Runs one command.
-pub(super) fn run(command: &PromptsCommand, output: &Output) -> Result<(), CliError> {
+pub(super) fn run(
+    command: &PromptsCommand,
+    global: &Global,
+    output: &Output,
+) -> Result<(), CliError> {
     match command {
-        PromptsCommand::Build(args) => build(args, output),
+        PromptsCommand::Build(args) => build(args, global, output),
         PromptsCommand::Check {
             directory,
             language,
@@ -86,13 +97,45 @@ pub(super) fn run(command: &PromptsCommand, output: &Output) -> Result<(), CliEr
     }
 }
 
-fn build(args: &WordsArgs, output: &Output) -> Result<(), CliError> {
+/// The voices of the configuration, when it has any and the command line names nothing else.
+fn synthesizer(
+    args: &WordsArgs,
+    language: Language,
+    global: &Global,
+) -> Result<Synthesizer, CliError> {
+    let named = args.program.is_some() || args.voice.is_some() || args.speed.is_some();
+    if let (false, Some(file)) = (named, &global.config) {
+        let mut config = Config::load(file)?;
+        // Words are files already.
+        config.tts.cache_disk_mib = 0;
+        if !config.tts.voices.is_empty() {
+            let failed = |error: &dyn std::fmt::Display| {
+                CliError::new(Code::SynthesizerFailed, error.to_string())
+            };
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .map_err(|error| failed(&error))?;
+            let voices = {
+                let _inside = runtime.enter();
+                Voices::start(&config).map_err(|error| failed(&error))?
+            };
+            return Ok(Synthesizer::Voices(voices, runtime));
+        }
+    }
+    let usual = || espeak_voice(language).to_owned();
+    Ok(Synthesizer::Program {
+        program: (args.program.clone()).unwrap_or_else(|| "espeak-ng".to_owned()),
+        voice: args.voice.clone().unwrap_or_else(usual),
+        speed: args.speed.unwrap_or(USUAL_SPEED),
+    })
+}
+
+fn build(args: &WordsArgs, global: &Global, output: &Output) -> Result<(), CliError> {
     let Spoken(language) = args.language;
-    let usual = Builder::new(language);
     let builder = Builder {
-        program: args.program.clone(),
-        voice: args.voice.clone().unwrap_or(usual.voice),
-        speed: args.speed,
+        synthesizer: synthesizer(args, language, global)?,
         keep: match args.replace {
             true => Keep::Nothing,
             false => Keep::Existing,

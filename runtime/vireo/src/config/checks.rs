@@ -24,9 +24,11 @@ pub(super) fn check(config: &Config, document: &Spanned<DeTable<'_>>) -> Vec<Dia
     checks.media();
     checks.admin();
     checks.prompts();
+    checks.tts();
     checks.trunks();
     checks.flows();
     checks.fallbacks();
+    checks.prefetched();
     checks.routes();
     checks.misfits();
     checks.found
@@ -140,6 +142,28 @@ impl Checks<'_> {
         }
     }
 
+    fn tts(&mut self) {
+        let tts = &self.config.tts;
+        for (index, voice) in tts.voices.iter().enumerate() {
+            if tts.engine(&voice.engine).is_some() {
+                continue;
+            }
+            let known = tts.engines.keys().map(String::as_str);
+            let near = nearest(&voice.engine, known.chain(["espeak", "flite"]));
+            self.report(
+                &["tts", "voices", &index.to_string(), "engine"],
+                format!("there is no engine `{}`", voice.engine),
+                match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!(
+                        "add [tts.engines.{}], or take `espeak` or `flite`",
+                        voice.engine
+                    ),
+                },
+            );
+        }
+    }
+
     fn trunks(&mut self) {
         let trunks: Vec<_> = self.config.trunks.iter().collect();
         for (later, (name, trunk)) in trunks.iter().enumerate() {
@@ -150,6 +174,22 @@ impl Checks<'_> {
                             &["trunks", name, "peers", &index.to_string()],
                             format!("{peer} of trunk `{name}` overlaps {other} of trunk `{earlier_name}`"),
                             "a request belongs to one trunk: narrow one of the networks",
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    fn prefetched(&mut self) {
+        for (name, flow) in &self.config.flows {
+            for (language, texts) in &flow.prefetch {
+                for (index, text) in texts.iter().enumerate() {
+                    if let Err(error) = vireo_speech::tts::spans(text, language) {
+                        self.report(
+                            &["flows", name, "prefetch", language, &index.to_string()],
+                            format!("the text cannot be spoken: {error}"),
+                            "docs/speech.md tells what SSML is understood",
                         );
                     }
                 }

@@ -10,6 +10,7 @@ mod reference;
 mod routing;
 mod secret;
 mod text;
+mod tts;
 mod types;
 mod validate;
 
@@ -30,6 +31,7 @@ pub use secret::{Secret, SecretError};
 pub use text::{
     AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport, TextError, TimeZoneName,
 };
+pub use tts::{Tts, TtsEngine, TtsVoice};
 pub use types::{
     Admin, Codec, Config, Flow, FlowLimits, Grants, Identity, InbandDtmf, KvGrant, Limits, Media,
     Prompts, Ptime, Realtime, RecordingFormat, Recordings, Server, Setting, Silence, Sip, Trunk,
@@ -109,6 +111,7 @@ impl Config {
         .into_iter()
         .chain(self.admin.token_file.as_mut())
         .chain(admin_socket)
+        .chain(self.tts.cache_directory.as_mut())
         .chain(secret_files)
         .for_each(|path| *path = below(&base, path));
     }
@@ -119,6 +122,15 @@ impl Config {
         match &self.admin.token_file {
             Some(path) => path.clone(),
             None => self.server.data_directory.join("admin-token"),
+        }
+    }
+
+    /// The directory of spoken sentences.
+    #[must_use]
+    pub fn speech_directory(&self) -> PathBuf {
+        match &self.tts.cache_directory {
+            Some(directory) => directory.clone(),
+            None => self.server.data_directory.join("speech"),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use super::schema;
-use super::validate::{alternatives, enumeration, types};
+use super::validate::{alternatives, enumeration, kinds, types};
 
 const HEAD: &str = "\
 # Configuration
@@ -85,9 +85,27 @@ fn write_section(out: &mut String, path: &str, section: &Value) {
         .unwrap_or_default();
     // Writing to a String cannot fail.
     let _ = write!(out, "\n## `[{heading}]`\n\n{about}\n");
+    if let Some(kinds) = shapes_by_kind(shape) {
+        for (kind, shape) in kinds {
+            let about = shape["description"].as_str().unwrap_or_default();
+            let _ = write!(out, "\n### `kind = {kind}`\n\n{about}\n");
+            let keys = properties(shape).filter(|(key, _)| *key != "kind");
+            write_keys(out, shape, keys.collect());
+        }
+        return;
+    }
     let (tables, keys): (Vec<_>, Vec<_>) =
         properties(shape).partition(|(_, value)| is_table(value));
+    write_keys(out, shape, keys);
+    let own = heading.trim_start_matches('[').trim_end_matches(']');
+    for (key, value) in tables {
+        write_section(out, &format!("{own}.{key}"), value);
+    }
+}
+
+fn write_keys(out: &mut String, shape: &Value, keys: Vec<(&String, &Value)>) {
     if !keys.is_empty() {
+        // Writing to a String cannot fail.
         let _ = write!(
             out,
             "\n| key | value | default | |\n| --- | --- | --- | --- |\n"
@@ -102,15 +120,20 @@ fn write_section(out: &mut String, path: &str, section: &Value) {
             cell(&default(shape, key, value))
         );
     }
-    let own = heading.trim_start_matches('[').trim_end_matches(']');
-    for (key, value) in tables {
-        write_section(out, &format!("{own}.{key}"), value);
-    }
+}
+
+/// The shapes of a table that has one of several, by its key `kind`.
+fn shapes_by_kind(shape: &Value) -> Option<Vec<(&Value, &Value)>> {
+    kinds(&alternatives(shape)?)
 }
 
 /// Is it a table with keys of its own? Maps of plain values are shown as one key.
 fn is_table(value: &Value) -> bool {
-    resolve(value).get("properties").is_some()
+    let has_keys =
+        |shape: &Value| shape.get("properties").is_some() || shapes_by_kind(shape).is_some();
+    let shape = resolve(value);
+    let entries = shape.get("additionalProperties").or(shape.get("items"));
+    has_keys(shape) || entries.is_some_and(|entry| has_keys(resolve(entry)))
 }
 
 fn cell(text: &str) -> String {

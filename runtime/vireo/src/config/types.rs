@@ -16,6 +16,7 @@ use super::routing::{CalendarConfig, NumberConfig, RouteConfig};
 use super::text::{
     AdminListen, Peer, PortRange, SecretSource, SipAddress, SipTransport, TimeZoneName,
 };
+use super::tts::Tts;
 
 /// The configuration of a Vireo server: one TOML file. Unknown keys are errors. Relative paths
 /// are relative to the directory of the file.
@@ -30,6 +31,8 @@ pub struct Config {
     pub media: Media,
     /// Audio files that flows play.
     pub prompts: Prompts,
+    /// Voices that speak texts.
+    pub tts: Tts,
     /// Recordings of calls and messages.
     pub recordings: Recordings,
     /// The admin API and the health and metrics pages.
@@ -490,6 +493,9 @@ pub struct Flow {
     pub fallback: Option<String>,
     /// Limits of this flow's calls.
     pub limits: FlowLimits,
+    /// Texts that are spoken ahead, by language: when the server starts, and when its configuration is
+    /// read again. No caller waits for them then.
+    pub prefetch: BTreeMap<String, Vec<String>>,
 }
 
 /// What a flow may use beside its own call. Nothing is granted that does not stand here. A component

@@ -94,6 +94,9 @@ impl<'s> Walk<'s> {
     /// A value may have one of several shapes: the errors shown are those of the shape it
     /// resembles.
     fn alternatives(&mut self, alternatives: &[&'s Value], value: &Spanned<DeValue<'_>>) {
+        if let (Some(kinds), DeValue::Table(table)) = (kinds(alternatives), value.get_ref()) {
+            return self.kinds(&kinds, table, value.span());
+        }
         let mut tried = Vec::new();
         for alternative in alternatives {
             let mut walk = Walk {
@@ -120,6 +123,31 @@ impl<'s> Walk<'s> {
                     tried.iter().flat_map(|(schema, _)| types(schema)).collect();
                 allowed.dedup();
                 self.wrong_type(&allowed, value);
+            }
+        }
+    }
+
+    /// A table whose key `kind` says which other keys it has.
+    fn kinds(&mut self, kinds: &[(&'s Value, &'s Value)], table: &DeTable<'_>, span: Range<usize>) {
+        let given = table.iter().find(|(key, _)| key.get_ref() == KIND);
+        let named = given.and_then(|(_, kind)| {
+            let kind = plain(kind.get_ref());
+            let mut kinds = kinds.iter();
+            kinds.find(|(allowed, _)| kind.as_ref() == Some(*allowed))
+        });
+        match (given, named) {
+            (_, Some((_, schema))) => self.table(schema, table, span),
+            (Some((_, kind)), None) => {
+                let allowed: Vec<&Value> = kinds.iter().map(|(kind, _)| *kind).collect();
+                self.path.push(KIND.to_owned());
+                self.one_of(&allowed, kind);
+                self.path.pop();
+            }
+            (None, None) => {
+                let kinds: Vec<String> = kinds.iter().map(|(kind, _)| kind.to_string()).collect();
+                let message = format!("{} lacks `{KIND}`", self.section());
+                let help = format!("write kind = {}", listed(&kinds));
+                self.report(Code::ConfigMissingKey, span, message, Some(help));
             }
         }
     }
@@ -371,6 +399,15 @@ pub(super) fn alternatives(schema: &Value) -> Option<Vec<&Value>> {
         .as_array()
         .or_else(|| schema["oneOf"].as_array())?;
     Some(all.iter().filter(|one| one["type"] != "null").collect())
+}
+
+/// The key that tells tables of several shapes apart.
+const KIND: &str = "kind";
+
+/// The value of the key `kind`, and the shape that goes with it, of tables that are told apart by it.
+pub(super) fn kinds<'s>(alternatives: &[&'s Value]) -> Option<Vec<(&'s Value, &'s Value)>> {
+    let kind = |shape: &&'s Value| Some((shape["properties"][KIND].get("const")?, *shape));
+    alternatives.iter().map(kind).collect()
 }
 
 /// The JSON types that a schema allows, without `null`.

@@ -133,6 +133,8 @@ codes! {
     EngineStart = "VR0153",
     /// The system allows fewer open files than the calls take.
     TooFewFiles = "VR0154",
+    /// An engine that voices belong to cannot speak.
+    SpeechEngine = "VR0155",
     /// A call could not be placed or carried through.
     CallFailed = "VR0160",
     /// `vireo demo` heard something other than what the flow was meant to say.

@@ -5,6 +5,7 @@ use vireo_sip::endpoint::Counters;
 use vireo_sip::stack::Stack;
 
 use crate::admin::{Metric, MetricKind};
+use crate::speech::Voices;
 
 /// Counts since the start that an operator looks at first, in words.
 pub(super) fn counts(sip: &Counters) -> Vec<(&'static str, u64)> {
@@ -22,10 +23,11 @@ pub(super) fn counts(sip: &Counters) -> Vec<(&'static str, u64)> {
 }
 
 /// All of them.
-pub(super) fn all(runtime: &Runtime, stack: &Stack) -> Vec<Metric> {
+pub(super) fn all(runtime: &Runtime, stack: &Stack, voices: &Voices) -> Vec<Metric> {
     let mut metrics = sip(&stack.counters());
     metrics.extend(media(runtime));
     metrics.extend(flows(runtime));
+    metrics.extend(speech(voices));
     metrics.extend(process());
     metrics
 }
@@ -234,6 +236,11 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
             media.late_slots,
         ),
         Metric::counter(
+            "vireo_media_plays_with_gap_total",
+            "Prompts in whose middle a spoken sentence came late.",
+            media.plays_with_gap,
+        ),
+        Metric::counter(
             "vireo_media_strays_total",
             "Datagrams from strangers.",
             media.strays,
@@ -259,6 +266,77 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
             recorder.failed,
         ),
     ]
+}
+
+fn speech(voices: &Voices) -> Vec<Metric> {
+    let counted = voices.speech.counters();
+    let sentences = Metric::of(
+        MetricKind::Counter,
+        "vireo_tts_sentences_total",
+        "Sentences that prompts asked for, by where their sound came from; failed: nowhere.",
+    );
+    let origins = [
+        ("memory", counted.from_memory),
+        ("disk", counted.from_disk),
+        ("engine", counted.spoken),
+        ("failed", counted.failed),
+    ];
+    #[allow(clippy::cast_precision_loss)]
+    let sentences = origins.into_iter().fold(sentences, |metric, (origin, n)| {
+        metric.sample(vec![("origin", origin.to_owned())], n as f64)
+    });
+    let mut spoken = Metric::of(
+        MetricKind::Counter,
+        "vireo_tts_engine_sentences_total",
+        "Sentences that an engine was asked for, by whether it spoke them.",
+    );
+    #[allow(clippy::cast_precision_loss)]
+    for engine in voices.speech.engines() {
+        for (end, count) in [("spoken", engine.spoken), ("failed", engine.failed)] {
+            let labels = vec![("engine", engine.engine.clone()), ("end", end.to_owned())];
+            spoken = spoken.sample(labels, count as f64);
+        }
+    }
+    let mut metrics = vec![sentences, spoken];
+    metrics.extend(workers(voices));
+    metrics
+}
+
+/// The processes of the engines.
+#[allow(clippy::cast_precision_loss)]
+fn workers(voices: &Voices) -> [Metric; 3] {
+    let mut requests = Metric::of(
+        MetricKind::Counter,
+        "vireo_tts_worker_requests_total",
+        "Sentences that the processes of an engine were asked for, by how that ended.",
+    );
+    let mut starts = Metric::of(
+        MetricKind::Counter,
+        "vireo_tts_worker_starts_total",
+        "Processes of an engine that were started.",
+    );
+    let mut open = Metric::of(
+        MetricKind::Gauge,
+        "vireo_tts_worker_requests_open",
+        "Sentences that an engine makes now, and those that wait for it.",
+    );
+    for workers in voices.workers() {
+        let name = || ("engine", workers.engine.to_owned());
+        let counters = workers.counters;
+        for (end, count) in [
+            ("answered", counters.answered),
+            ("refused", counters.refused),
+            ("timed-out", counters.timed_out),
+            ("cancelled", counters.cancelled),
+            ("busy", counters.busy),
+            ("lost", counters.lost),
+        ] {
+            requests = requests.sample(vec![name(), ("end", end.to_owned())], count as f64);
+        }
+        starts = starts.sample(vec![name()], counters.started as f64);
+        open = open.sample(vec![name()], workers.open as f64);
+    }
+    [requests, starts, open]
 }
 
 fn instantiation(runtime: &Runtime) -> Metric {

@@ -23,6 +23,7 @@ use vireo_store::audit::Who;
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
+use crate::speech::Voices;
 pub(crate) use build::{apology, flow_limits, grants};
 use capacity::Capacity;
 use operations::LiveOperations;
@@ -73,6 +74,9 @@ pub enum ServeError {
     /// Trunks that contradict each other.
     #[error("the trunks cannot be used: {0}")]
     Trunks(#[from] vireo_sip::trunk::TrunkError),
+    /// The directory of spoken sentences.
+    #[error(transparent)]
+    Speech(#[from] vireo_speech::tts::SpeechError),
     /// The limit of open files.
     #[error(transparent)]
     Files(#[from] capacity::TooFewFiles),
@@ -101,7 +105,7 @@ impl Coded for ServeError {
             ServeError::Runtime(_) => Code::EngineStart,
             ServeError::Files(_) => Code::TooFewFiles,
             ServeError::Sip(_) => Code::SipListen,
-            ServeError::System { .. } => Code::FileUnusable,
+            ServeError::Speech(_) | ServeError::System { .. } => Code::FileUnusable,
         }
     }
 }
@@ -140,9 +144,23 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let token = Token::read_or_create(&config.token_file())?;
     let admin = AdminServer::bind(&config.admin.listen).await?;
     let zone = built.time_zone.clone();
-    let runtime = tokio::task::spawn_blocking(move || build::start(built))
-        .await
-        .map_err(|error| system("starting", std::io::Error::other(error)))??;
+    let (runtime, voices) = tokio::task::spawn_blocking({
+        let config = config.clone();
+        move || {
+            let voices = Voices::start(&config)?;
+            let runtime = build::start(built, Arc::clone(&voices.speech))?;
+            Ok::<_, ServeError>((runtime, Arc::new(voices)))
+        }
+    })
+    .await
+    .map_err(|error| system("starting", std::io::Error::other(error)))??;
+    let trying = tokio::spawn({
+        let (voices, flows) = (Arc::clone(&voices), config.flows.clone());
+        async move {
+            voices.try_out().await;
+            voices.prefetch(&flows).await;
+        }
+    });
     let (stack, incoming) = Stack::start(build::stack(&config)?).await?;
     let stack = Arc::new(stack);
     let calls = tokio::spawn(Arc::clone(&runtime).serve(incoming));
@@ -150,6 +168,7 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let operations = Arc::new(LiveOperations::new(
         Arc::clone(&runtime),
         Arc::clone(&stack),
+        voices,
         config,
         options.config.clone(),
     ));
@@ -168,6 +187,7 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
         tracing::error!("the task that takes calls died");
     }
     runtime.shutdown(Duration::ZERO).await;
+    trying.abort();
     drop(stop);
     if let Ok(Err(error)) = api.await {
         tracing::error!(%error, "the admin API ended with an error");

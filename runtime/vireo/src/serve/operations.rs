@@ -24,11 +24,13 @@ use crate::admin::{
 };
 use crate::check;
 use crate::config::Config;
+use crate::speech::Voices;
 
 /// The running server, as the admin API sees it.
 pub(super) struct LiveOperations {
     runtime: Arc<Runtime>,
     stack: Arc<Stack>,
+    voices: Arc<Voices>,
     config: Mutex<Config>,
     file: PathBuf,
     started_ms: u64,
@@ -49,12 +51,14 @@ impl LiveOperations {
     pub(super) fn new(
         runtime: Arc<Runtime>,
         stack: Arc<Stack>,
+        voices: Arc<Voices>,
         config: Config,
         file: PathBuf,
     ) -> Self {
         Self {
             runtime,
             stack,
+            voices,
             config: Mutex::new(config),
             file,
             started_ms: now_ms(),
@@ -132,6 +136,8 @@ impl LiveOperations {
             false => format!("changed: {}", report.changed.join(", ")),
         };
         self.record(Act::Reload, who, String::new(), detail).await;
+        let (voices, flows) = (Arc::clone(&self.voices), lock(&self.config).flows.clone());
+        tokio::spawn(async move { voices.prefetch(&flows).await });
         Ok(report)
     }
 
@@ -142,6 +148,11 @@ impl LiveOperations {
                 "recordings have failed since the start: look for \"recording\" in the log"
                     .to_owned(),
             );
+        }
+        if self.voices.speech.counters().failed > 0 {
+            let failed =
+                "texts could not be spoken since the start: look for \"spoken\" in the log";
+            warnings.push(failed.to_owned());
         }
         if self.runtime.journal_entries_dropped() > 0 {
             warnings.push("journal entries were lost: the disk does not keep up".to_owned());
@@ -326,6 +337,7 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
     );
     restart("[media]", old.media != new.media);
     restart("[prompts]", old.prompts != new.prompts);
+    restart("[tts]", old.tts != new.tts);
     restart("[recordings]", old.recordings != new.recordings);
     restart("[admin]", old.admin != new.admin);
     report
@@ -573,7 +585,7 @@ impl Operations for LiveOperations {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        metrics::all(&self.runtime, &self.stack)
+        metrics::all(&self.runtime, &self.stack, &self.voices)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Making the words of a language with espeak-ng.
+//! Making the words of a language, with espeak-ng or a configured voice.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use vireo_audio::prompt::{Prompt, PromptError};
 use vireo_audio::wav::{self, Audio, WavError, WavProblem};
 use vireo_audio::{SAMPLE_RATE, word};
 use vireo_speech::say::{Language, Word};
+
+use crate::speech::Voices;
 
 /// Why the words cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,14 @@ pub enum BuildError {
         text: String,
         /// What it said instead.
         said: String,
+    },
+    /// The configured voice did not speak.
+    #[error("the configured voice did not speak {text:?}: {problem}")]
+    Voice {
+        /// What it was to say.
+        text: String,
+        /// Why not.
+        problem: String,
     },
     /// What it wrote is no sound.
     #[error("the sound of {text:?} cannot be used: {problem}")]
@@ -72,40 +82,30 @@ pub struct Built {
     pub kept: usize,
 }
 
+/// What speaks the words.
+pub(crate) enum Synthesizer {
+    /// espeak-ng, as a program.
+    Program {
+        /// `espeak-ng`, or where it is.
+        program: String,
+        /// Its voice.
+        voice: String,
+        /// Words a minute.
+        speed: u16,
+    },
+    /// The voices of a configuration, and what they run on.
+    Voices(Voices, tokio::runtime::Runtime),
+}
+
 /// Makes the words of a language.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    /// The synthesizer: `espeak-ng`, or where it is.
-    pub program: String,
-    /// Its voice.
-    pub voice: String,
-    /// Words a minute.
-    pub speed: u16,
+pub(crate) struct Builder {
+    /// What speaks them.
+    pub synthesizer: Synthesizer,
     /// What happens to words that are there.
     pub keep: Keep,
 }
 
 impl Builder {
-    /// The voice of a language that is easiest to understand on the telephone.
-    #[must_use]
-    pub fn new(language: Language) -> Self {
-        let voice = match language {
-            Language::English => "en-us",
-            Language::BritishEnglish => "en-gb",
-            Language::French => "fr-fr",
-            Language::Portuguese => "pt-br",
-            // Its "cmn" spells Hanzi in English.
-            Language::Mandarin => "cmn-latn-pinyin",
-            other => other.tag(),
-        };
-        Builder {
-            program: "espeak-ng".to_owned(),
-            voice: voice.to_owned(),
-            speed: 150,
-            keep: Keep::Existing,
-        }
-    }
-
     /// Makes every word of the language below `<prompts>/<language>/say`.
     ///
     /// # Errors
@@ -118,48 +118,64 @@ impl Builder {
                 built.kept += 1;
                 continue;
             }
-            let samples = self.speak(word)?;
+            let unusable = |problem: &str| BuildError::Sound {
+                text: word.text.to_owned(),
+                problem: problem.to_owned(),
+            };
+            let spoken = self.synthesizer.speak(word, language)?;
+            let samples = word::shape(&spoken).ok_or_else(|| unusable("it is silence"))?;
             write(&super::file(&directory, word, "wav"), samples)?;
             built.made += 1;
         }
         Ok(built)
     }
+}
 
-    fn speak(&self, word: Word) -> Result<Vec<i16>, BuildError> {
-        let spoken = Command::new(&self.program)
-            .args([
-                "-v",
-                &self.voice,
-                "-s",
-                &self.speed.to_string(),
-                "--stdout",
-                "--",
-                word.text,
-            ])
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| BuildError::Program {
-                program: self.program.clone(),
-                error,
-            })?;
-        if !spoken.status.success() || spoken.stdout.is_empty() {
-            return Err(BuildError::Refused {
-                program: self.program.clone(),
-                voice: self.voice.clone(),
-                text: word.text.to_owned(),
-                said: String::from_utf8_lossy(&spoken.stderr).trim().to_owned(),
-            });
+impl Synthesizer {
+    fn speak(&self, word: Word, language: Language) -> Result<Vec<i16>, BuildError> {
+        match self {
+            Synthesizer::Program {
+                program,
+                voice,
+                speed,
+            } => run(program, voice, *speed, word),
+            Synthesizer::Voices(voices, runtime) => runtime
+                .block_on(voices.whole(word.text, language.tag()))
+                .map_err(|error| BuildError::Voice {
+                    text: word.text.to_owned(),
+                    problem: error.to_string(),
+                }),
         }
-        let unusable = |problem: String| BuildError::Sound {
-            text: word.text.to_owned(),
-            problem,
-        };
-        let audio = wav::parse(&spoken.stdout)
-            .map_err(|problem: WavProblem| unusable(problem.to_string()))?;
-        let prompt = Prompt::from_audio(word.name, audio)
-            .map_err(|error: PromptError| unusable(error.to_string()))?;
-        word::shape(&prompt.samples()).ok_or_else(|| unusable("it is silence".to_owned()))
     }
+}
+
+fn run(program: &str, voice: &str, speed: u16, word: Word) -> Result<Vec<i16>, BuildError> {
+    let speed = speed.to_string();
+    let spoken = Command::new(program)
+        .args(["-v", voice, "-s", &speed, "--stdout", "--", word.text])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| BuildError::Program {
+            program: program.to_owned(),
+            error,
+        })?;
+    if !spoken.status.success() || spoken.stdout.is_empty() {
+        return Err(BuildError::Refused {
+            program: program.to_owned(),
+            voice: voice.to_owned(),
+            text: word.text.to_owned(),
+            said: String::from_utf8_lossy(&spoken.stderr).trim().to_owned(),
+        });
+    }
+    let unusable = |problem: String| BuildError::Sound {
+        text: word.text.to_owned(),
+        problem,
+    };
+    let audio =
+        wav::parse(&spoken.stdout).map_err(|problem: WavProblem| unusable(problem.to_string()))?;
+    let prompt = Prompt::from_audio(word.name, audio)
+        .map_err(|error: PromptError| unusable(error.to_string()))?;
+    Ok(prompt.samples().to_vec())
 }
 
 fn write(path: &Path, samples: Vec<i16>) -> Result<(), BuildError> {

@@ -3,7 +3,7 @@
 mod build;
 mod check;
 
-pub use build::{BuildError, Builder, Keep};
+pub(crate) use build::{BuildError, Builder, Keep, Synthesizer};
 pub use check::{Finding, check};
 
 use std::path::{Path, PathBuf};
