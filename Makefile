@@ -11,7 +11,7 @@ VIREO = $(CARGO_TARGET_DIR)/release/vireo
 # Crates outside the workspace, checked on the host; flows are linked by scripts/build-flow.sh.
 FLOW_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard sdk/rust/Cargo.toml examples/*/Cargo.toml flows/*/Cargo.toml tests/flows/Cargo.toml tests/conformance/flows/rust/Cargo.toml))
 # Built by scripts/build-workers.sh, with libraries that only they need.
-WORKER_CRATES = $(patsubst %/Cargo.toml,%,$(wildcard media/speech/vosk/Cargo.toml))
+WORKER_CRATES = media/speech/piper media/speech/vosk
 STEP = @printf '\n== %s\n' "$(1)"
 
 ## Show this list
@@ -22,13 +22,13 @@ help:
 
 ## Place a real call to the demo flow and check what was heard
 .PHONY: demo
-demo: setup words flows build workers
+demo: setup words flows build recognizer
 	$(call STEP,A call to the demo flow)
 	@$(VIREO) demo --config examples/demo.toml
 
 ## Leave the demo's server running for your softphone (ADDRESS=... for one on another machine)
 .PHONY: run
-run: setup words flows build workers
+run: setup words flows build recognizer
 	@scripts/run.sh $(VIREO) $(ADDRESS)
 
 ## Run all checks and tests, end to end with SIPp
@@ -78,7 +78,12 @@ build:
 	$(call STEP,Server (the first build takes some minutes))
 	@cargo build --release --locked --workspace --bins
 
-## Build the workers that need a library from PyPI, which is fetched once: libvosk
+.PHONY: recognizer
+recognizer: setup
+	$(call STEP,Recognizer)
+	@scripts/build-workers.sh build vosk
+
+## Build the workers that need a library from PyPI, which is fetched once: libvosk, ONNX Runtime
 .PHONY: workers
 workers: setup
 	$(call STEP,Workers)

@@ -168,27 +168,36 @@ def self_test():
         raise AssertionError(malformed)
 
 
-def main():
-    self_test()
-    policy = tomllib.loads((ROOT / "deny.toml").read_text())
+def policy_of(manifest):
+    """The rules for a workspace: its own deny.toml, or the one of the whole repository."""
+    own = pathlib.Path(manifest).parent / "deny.toml"
+    path = own if own.exists() else ROOT / "deny.toml"
+    policy = tomllib.loads(path.read_text())
     for section, keys in policy.items():
         unknown = set(keys) - KNOWN.get(section, set())
         if unknown:
-            sys.exit(f"check-licences: does not know {', '.join(sorted(unknown))} of [{section}] in deny.toml")
+            sys.exit(f"check-licences: does not know {', '.join(sorted(unknown))} of [{section}] in {path}")
     banned = {ban["crate"]: ban["reason"] for ban in policy["bans"]["deny"]}
-    clarified = {entry["crate"]: entry for entry in policy["licenses"]["clarify"]}
+    clarified = {entry["crate"]: entry for entry in policy["licenses"].get("clarify", [])}
+    return policy, banned, clarified
+
+
+def main():
+    self_test()
     manifests = [os.path.abspath(path) for path in sys.argv[1:]] or [
         str(ROOT / "Cargo.toml"),
         str(ROOT / "sdk/rust/Cargo.toml"),
         str(ROOT / "sdk/bindings/Cargo.toml"),
         *sorted(glob.glob(str(ROOT / "examples/*/Cargo.toml"))),
         *sorted(glob.glob(str(ROOT / "flows/*/Cargo.toml"))),
+        str(ROOT / "media/speech/piper/Cargo.toml"),
         str(ROOT / "media/speech/vosk/Cargo.toml"),
         str(ROOT / "tests/flows/Cargo.toml"),
         str(ROOT / "tests/conformance/flows/rust/Cargo.toml"),
     ]
     problems, count, repeated = [], 0, {}
     for manifest in manifests:
+        policy, banned, clarified = policy_of(manifest)
         packages = metadata(manifest, policy["graph"]["targets"])
         count += len(packages)
         for package in packages:

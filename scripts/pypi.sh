@@ -7,7 +7,8 @@ readonly CACHE
 
 say() { echo "$(basename "$0" .sh): $*" >&2; }
 
-# pypi PACKAGE VERSION SHA256 MB -> $CACHE/PACKAGE-VERSION
+# pypi PACKAGE VERSION SHA256 MB [ARGUMENT...] -> $CACHE/PACKAGE-VERSION
+# The arguments choose the wheel with that digest, where there is one for each Python.
 pypi() {
     local directory=$CACHE/$1-$2 work
     [ ! -d "$directory" ] || return 0
@@ -19,14 +20,15 @@ pypi() {
     mkdir -p "$CACHE"
     work=$(mktemp -d "$CACHE/part.XXXXXX")
     # The wheel's digest is known for one machine; elsewhere the version alone is pinned.
-    local hash=() requirement="$1==$2"
+    local hash=() chosen=() requirement="$1==$2"
     if [ "$(uname -sm)" = "Linux x86_64" ]; then
         hash=(--require-hashes)
+        chosen=("${@:5}")
         requirement+=" --hash=sha256:$3"
     fi
     echo "$requirement" > "$work/requirements.txt"
     if python3 -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --only-binary :all: \
-        --root-user-action ignore "${hash[@]}" --target "$work/files" --requirement "$work/requirements.txt" >&2; then
+        --root-user-action ignore "${hash[@]}" "${chosen[@]}" --target "$work/files" --requirement "$work/requirements.txt" >&2; then
         mv -T "$work/files" "$directory" 2>/dev/null || true # another run was first
         rm -rf "$work"
         return 0

@@ -20,12 +20,23 @@ readonly PACKAGES="
     sip-tester     SIPp: the callers of the end-to-end tests
 "
 
+# For media/speech/piper alone, which scripts/build-workers.sh builds: setup.sh piper
+readonly PIPER_PACKAGES="
+    cmake             builds the espeak-ng that is in it
+    g++               the same
+    libclang-dev      reads espeak-ng's headers
+    libsonic-dev      espeak-ng's speed; the build would fetch it from GitHub
+    libssl-dev        a build script of ort is linked to it
+    pkg-config        finds it
+    espeak-ng-data    what makes phonemes of text, when it runs
+"
+
 die() { echo "setup: $*" >&2; exit 1; }
 
 # Debian packages, by one question to dpkg; commands where there is no dpkg.
 missing_packages() {
     local wanted have
-    wanted=$(awk 'NF { print $1 }' <<< "$PACKAGES")
+    wanted=$(awk 'NF { print $1 }' <<< "$1")
     # shellcheck disable=SC2086 # a list of words
     have=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | awk '$1 == "installed" { print $2 }' || true)
     comm -23 <(sort <<< "$wanted") <(sort -u <<< "$have") | xargs
@@ -37,7 +48,7 @@ install_packages() {
         return 0
     fi
     local missing as_root=()
-    missing=$(missing_packages)
+    missing=$(missing_packages "$1")
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ]; then
         command -v sudo >/dev/null || die "these packages are missing, and installing them needs root: $missing"
@@ -71,6 +82,10 @@ check_rust() {
         || die "Rust $found is too old, $wanted is needed: rustup update stable"
 }
 
-install_packages
+if [ "${1:-}" = piper ]; then
+    install_packages "$PIPER_PACKAGES"
+    exit
+fi
+install_packages "$PACKAGES"
 check_rust
 scripts/build-flow.sh --prepare
