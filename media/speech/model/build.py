@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 # Utterances of a process. espeak-ng crashes on some texts and variants: that costs the piece, and the
 # next seed makes another.
 PIECE = 500
-PIECES = {"en": {"espeak": 48, "flite": 24}, "zh": {"espeak": 32}}
-EPOCHS = {"en": 8, "zh": 8}
+PIECES = {"en": {"espeak": 48, "flite": 24}, "zh": {"espeak": 24}}
+EPOCHS = {"en": 6, "zh": 8}
 
 
 def run(script, *arguments, check=True):
@@ -56,7 +56,7 @@ def main():
     checkpoint, report = given.work / f"{given.language}.pt", given.work / f"{given.language}.json"
     run(
         "train.py", given.language, checkpoint, *files,
-        "--epochs", EPOCHS[given.language], "--threads", given.threads,
+        "--epochs", EPOCHS[given.language], "--threads", given.threads, "--workers", given.threads,
     )  # fmt: skip
     run("export.py", given.language, checkpoint, given.out)
     run("calibrate.py", given.language, given.out, "--library", given.library)

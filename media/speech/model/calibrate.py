@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evaluate import Speech, calibration_error, evaluate
+from evaluate import Speech, answers_of, calibration_error, evaluate
 from features import RATE
 from heldout import DEVELOPMENT
 from languages import Language
@@ -12,8 +12,6 @@ from vosk_library import UNCALIBRATED, Model
 
 # Edges of the confidences that are taken together; most are just below 1.
 EDGES = [0.0, 0.5, 0.7, 0.85, 0.93, 0.97, 0.99, 0.998, 0.99999, 1.1]
-# Of the answers to what is not in the grammar, against those to what is: callers mostly say what was asked for.
-OUTSIDE_WEIGHT = 0.3
 SEED = 600
 
 
@@ -41,15 +39,6 @@ def fitted(answers):
     if points[-1][0] < 1.0:
         points.append([1.0, points[-1][1]])
     return points
-
-
-def answers_of(report):
-    """All single words that were understood, right or wrong, with their weights."""
-    made = []
-    for figures in report["conditions"].values():
-        made += [(confidence, right, 1.0) for confidence, right in figures["confidence"]]
-        made += [(confidence, False, OUTSIDE_WEIGHT) for confidence in figures["outside_confidence"]]
-    return made
 
 
 def main():

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_FLITE, HELD_OUT_VARIANTS, TRAINING_FLITE, training_variants
-from evaluate import LEAST, calibration_error, rejected
+from evaluate import LEAST, OUTSIDE_WEIGHT, calibration_error, rejected
 from export import DIALS
 from languages import Language
 
@@ -112,7 +112,7 @@ def card(language, model, report, points, utterances):
             "",
             "`vireo.json` maps libvosk's confidence to the chance that the answer is right, fitted on the development voices",
             f"(words of the grammar, and some outside). On the voices above it is off by {calibration_error(report, points):.3f} on the",
-            "average over the answers to words of the grammar.",
+            f"average (answers to words outside count {OUTSIDE_WEIGHT} each).",
             "",
         ]
     )

@@ -77,9 +77,26 @@ def trim(x, margin=400):
 
 
 NOISES = ["white", "pink", "pink", "brown", "hum", "babble", "babble"]
+_TRACK = 60 * RATE  # samples
 
 
-def call(speech, random, babble):
+class Noises:
+    """Long tracks of each kind, to cut pieces from: cheaper than to make each piece."""
+
+    def __init__(self, random, voices):
+        self._tracks = {kind: noise(random, _TRACK, kind, voices).astype(np.float32) for kind in set(NOISES) - {"babble"}}
+        pieces = [noise(random, _TRACK // 10, "babble", voices) for _ in range(10)]
+        self._tracks["babble"] = np.concatenate(pieces).astype(np.float32)
+
+    def piece(self, random, length):
+        """Of a random kind, with a root mean square of 1."""
+        track = self._tracks[NOISES[random.integers(len(NOISES))]]
+        at = random.integers(_TRACK - length)
+        made = track[at : at + length]
+        return made / (rms(made) + 1e-9)
+
+
+def call(speech, random, noises):
     """`speech` as a random caller's line carries it: samples, and the place of its first sample in them."""
     x = speech.astype(np.float64)
     lead = int(random.uniform(0.05, 0.8) * RATE)
@@ -99,7 +116,7 @@ def call(speech, random, babble):
     surroundings = random.random()
     if surroundings > 0.15:  # the rest has digital silence around it
         snr = random.uniform(25, 50) if clean else random.uniform(5, 30)
-        made = noise(random, len(x), random.choice(NOISES), babble) * level * 10 ** (-snr / 20)
+        made = noises.piece(random, len(x)) * level * 10 ** (-snr / 20)
         if surroundings < 0.25:  # as a phone that sends silence while nobody speaks
             made[: lead - min(lead, 800)] = 0
             made[len(x) - tail + min(tail, 1600) :] = 0
@@ -111,12 +128,12 @@ def call(speech, random, babble):
     return g711(x, random), lead
 
 
-def nobody(random, babble):
+def nobody(random, noises):
     """A line on which nobody speaks: digital silence, or noise."""
     length = int(random.uniform(0.8, 2.5) * RATE)
     level = 10 ** (random.uniform(-75, -30) / 20) * FULL_SCALE
     silent = random.random() < 0.1
-    x = np.zeros(length) if silent else noise(random, length, random.choice(NOISES), babble) * level
+    x = np.zeros(length) if silent else noises.piece(random, length) * level
     return g711(x, random)
 
 

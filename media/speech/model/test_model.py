@@ -65,8 +65,8 @@ class Channel(unittest.TestCase):
         self.assertAlmostEqual(20 * np.log10(level / channel.rms(lead)), 10, delta=1.0)
 
     def test_call_tells_where_speech_begins(self):
-        silence_before = channel.call(self.tone, np.random.default_rng(5), [self.tone])
-        samples, lead = silence_before
+        noises = channel.Noises(np.random.default_rng(4), [self.tone])
+        samples, lead = channel.call(self.tone, np.random.default_rng(5), noises)
         self.assertEqual(samples.dtype, np.int16)
         self.assertGreater(len(samples), lead + len(self.tone))
 

@@ -2,13 +2,14 @@
 
 import argparse
 import multiprocessing
+import os
 import time
 
 import numpy as np
 import torch
 from torch import nn
 
-from channel import call, nobody, trim
+from channel import Noises, call, nobody, trim
 from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_FLITE, HELD_OUT_VARIANTS, Corpus
 from features import SHIFT, WINDOW, mfcc
 from languages import Language
@@ -24,6 +25,7 @@ NOBODY_SHARE = 0.04
 WARPS = np.linspace(0.88, 1.14, 14)
 
 _corpus = None
+_noises = None
 
 
 def _heard(job):
@@ -31,10 +33,10 @@ def _heard(job):
     at, seed = job
     random = np.random.default_rng(seed)
     if at == NOBODY:
-        cepstra = mfcc(nobody(random, _corpus.audio))
+        cepstra = mfcc(nobody(random, _noises))
         return cepstra.astype(np.float16), np.zeros((len(cepstra) + 2) // SUBSAMPLING, np.int64)
     speech, cut = trim(_corpus.audio[at])
-    samples, lead = call(speech, random, _corpus.audio)
+    samples, lead = call(speech, random, _noises)
     cepstra = mfcc(samples, float(random.choice(WARPS)) if random.random() < 0.6 else 1.0)
     centres = np.arange((len(cepstra) + 2) // SUBSAMPLING) * SUBSAMPLING * SHIFT + WINDOW // 2 - lead + cut
     labels = np.zeros(len(centres), np.int64)
@@ -92,23 +94,29 @@ def right(network, data, choose):
     return found / spoken
 
 
-def train(language, files, out, epochs, share, threads):
-    """Writes the network, its phones and their shares to `out`."""
-    global _corpus
+def train(language, files, out, epochs, share, threads, workers):
+    """Writes the network and the shares of its phones to `out`, after each epoch; goes on where a run that was stopped
+    had written it."""
+    global _corpus, _noises
     torch.manual_seed(1)
     torch.set_num_threads(threads)
     choose = np.random.default_rng(1)
     began = time.time()
     _corpus = Corpus.load(files).without({*HELD_OUT_VARIANTS, *DEVELOPMENT_VARIANTS, HELD_OUT_FLITE})
     print(f"{len(_corpus.audio)} utterances, {sum(map(len, _corpus.audio)) / 8000 / 3600:.1f} h", flush=True)
-    network = Network(len(language.phones))
+    _noises = Noises(choose, _corpus.audio)
+    network, first = Network(len(language.phones)), 0
+    if os.path.exists(out):
+        written = torch.load(out)
+        network.load_state_dict(written["network"])
+        first = written["epochs"]
     weights = torch.ones(len(language.phones) + 1)
     weights[0] = SILENCE_WEIGHT
     loss_of = nn.CrossEntropyLoss(weight=weights, ignore_index=IGNORED, label_smoothing=SMOOTHING)
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
-    with multiprocessing.Pool(threads) as pool:
-        coming = pool.map_async(_heard, jobs(0, share), chunksize=64)
-        for epoch in range(epochs):
+    with multiprocessing.Pool(workers) as pool:
+        coming = pool.map_async(_heard, jobs(first, share), chunksize=64)
+        for epoch in range(first, epochs):
             data = coming.get()
             if epoch + 1 < epochs:
                 coming = pool.map_async(_heard, jobs(epoch + 1, share), chunksize=64)
@@ -122,7 +130,7 @@ def train(language, files, out, epochs, share, threads):
             total = 0.0
             for step, batch in enumerate(order):
                 done = (epoch + step / len(order)) / epochs
-                warm = min(1.0, (epoch * len(order) + step + 1) / 200)
+                warm = min(1.0, ((epoch - first) * len(order) + step + 1) / 200)
                 for group in optimizer.param_groups:
                     group["lr"] = RATE * warm * (0.5 * (1 + np.cos(np.pi * done)) + 0.01)
                 cepstra, labels = collate(kept, batch)
@@ -136,7 +144,8 @@ def train(language, files, out, epochs, share, threads):
                 total += loss.item()
             counts = np.bincount(np.concatenate([labels for _, labels in kept]), minlength=len(language.phones) + 1)
             counts = counts * weights.numpy()  # what the network was made to believe
-            torch.save({"network": network.state_dict(), "prior": (counts / counts.sum()).tolist()}, out)
+            prior = (counts / counts.sum()).tolist()
+            torch.save({"network": network.state_dict(), "prior": prior, "epochs": epoch + 1}, out)
             print(
                 f"epoch {epoch + 1}/{epochs}: loss {total / len(order):.3f}, "
                 f"speech frames right {right(network, held, choose):.3f}, {time.time() - began:.0f} s",
@@ -152,5 +161,6 @@ if __name__ == "__main__":
     arguments.add_argument("--epochs", type=int, default=8)
     arguments.add_argument("--share", type=float, default=0.5, help="of the corpus that an epoch hears")
     arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--workers", type=int, default=1, help="processes that make telephone lines")
     given = arguments.parse_args()
-    train(Language.load(given.language), given.files, given.out, given.epochs, given.share, given.threads)
+    train(Language.load(given.language), given.files, given.out, given.epochs, given.share, given.threads, given.workers)
