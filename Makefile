@@ -48,7 +48,7 @@ test: setup words flows check build workers languages
 	$(call STEP,Projects of vireo new)
 	@VIREO=$(VIREO) scripts/test-projects.sh
 
-## Measure what calls cost (ONLY=signalling,ivr-a,ivr-b,overload,tts; ARGS=--quick): docs/load-testing.md
+## Measure what calls cost (ONLY=signalling,ivr-a,ivr-b,overload,tts,asr; ARGS=--quick): docs/load-testing.md
 .PHONY: bench
 bench: setup prompts flows build workers
 	$(call STEP,Benchmark)

@@ -93,6 +93,18 @@ impl Machine {
         }
     }
 
+    /// Lets the calling thread, and what it starts, use all cores again.
+    pub fn leave_generator() {
+        // SAFETY: cpu_set_t is plain data, for which zeroes are valid.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        for core in 0..cores() {
+            // SAFETY: the macro writes within the set for any number.
+            unsafe { libc::CPU_SET(core, &mut set) };
+        }
+        // SAFETY: the call reads a value that outlives it, and concerns this thread only.
+        unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
+    }
+
     /// For the report.
     pub fn describe(&self) -> Value {
         let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();

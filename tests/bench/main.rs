@@ -1,6 +1,7 @@
 //! `vireo-bench`: what calls cost, measured from outside and compared with what the kernel alone
 //! costs. docs/load-testing.md describes the runs, the report and the plots.
 
+mod asr;
 mod bench;
 mod error;
 mod floor;
@@ -114,6 +115,9 @@ fn run(options: Options) -> Result<()> {
     if bench.options.runs(Run::Tts) {
         report["tts"] = tts::run(&mut bench)?;
     }
+    if bench.options.runs(Run::Asr) {
+        report["asr"] = asr::run(&mut bench)?;
+    }
     report::write(&out, "report.json", &report)?;
     println!("\n{}\n", report::table(&report));
     if let Some(curve) = report.get("curve") {
@@ -131,6 +135,7 @@ fn estimate(options: &Options) -> u64 {
         (Run::IvrB, 75, 65),
         (Run::Overload, 45, 35),
         (Run::Tts, 75, 65),
+        (Run::Asr, 200, 75),
     ];
     parts
         .iter()

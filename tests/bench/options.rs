@@ -74,6 +74,8 @@ pub enum Run {
     Overload,
     /// Texts that are spoken.
     Tts,
+    /// Speech recognition.
+    Asr,
 }
 
 impl Options {

@@ -93,6 +93,20 @@ pub fn core_percent(pid: u32, over: Duration) -> f64 {
     }
 }
 
+/// A child of a process, by the name of its program.
+pub fn worker(of: u32, program: &str) -> Option<u32> {
+    let lists = fs::read_dir(format!("/proc/{of}/task"))
+        .ok()?
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let children: String = lists.collect();
+    (children.split_whitespace())
+        .filter_map(|id| id.parse().ok())
+        .find(|id: &u32| {
+            let path = fs::read_link(format!("/proc/{id}/exe"));
+            path.is_ok_and(|path| path.file_name().is_some_and(|name| name == program))
+        })
+}
+
 /// Open files of a process.
 pub fn open_files(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)

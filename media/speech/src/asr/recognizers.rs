@@ -257,7 +257,10 @@ impl Listening {
             while let Some(action) = self.session.action() {
                 let done = match action {
                     Action::Audio(samples) => self.stream.audio(&samples),
-                    Action::Restart => self.stream.restart(),
+                    Action::Restart => {
+                        answer_by = None;
+                        self.stream.restart()
+                    }
                     Action::Finish => {
                         answer_by = Some(Instant::now() + ANSWER);
                         self.stream.finish();

@@ -75,8 +75,8 @@ pub struct Options {
     pub end_of_speech: Duration,
     /// An answer is cut off after this.
     pub longest: Duration,
-    /// Speech is only what lasts as long: a cough does not cut the prompt. A shorter answer counts when it
-    /// has words.
+    /// Speech is only what lasts as long: a cough does not cut the prompt. What is shorter counts when it is a
+    /// match.
     pub barge_in: Duration,
     /// Are there to be [`Event::Partial`]s?
     pub partials: bool,

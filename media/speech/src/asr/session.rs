@@ -17,6 +17,8 @@ const FRAME_MS: u32 = 20;
 /// Sound before the beginning of speech that the engine hears too: soft beginnings, and what it needs to
 /// know of the line.
 const BEFORE: usize = 400 * 8;
+/// Sound that is kept while the engine says whether it has heard an answer.
+const MEANWHILE: usize = 2_000 * 8;
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,8 @@ enum State {
     Silent,
     /// Somebody may: it has not been long enough.
     Perhaps,
+    /// It was short: the engine says whether it was an answer.
+    Asking,
     /// The caller speaks.
     Speaking,
     /// The engine has heard everything.
@@ -101,15 +105,9 @@ impl Session {
         let activity = self.detector.feed(frame);
         match self.state {
             State::Silent => {
-                self.before.extend(frame);
-                let surplus = self.before.len().saturating_sub(BEFORE);
-                self.before.drain(..surplus);
+                self.keep(frame, BEFORE);
                 if activity == Activity::Speech {
-                    self.state = State::Perhaps;
-                    self.elapsed_ms = 0;
-                    self.run_ms = FRAME_MS;
-                    let before = mem::take(&mut self.before);
-                    self.actions.push_back(Action::Audio(before.into()));
+                    self.begin();
                 }
             }
             State::Perhaps | State::Speaking => {
@@ -121,8 +119,25 @@ impl Session {
                 };
                 self.judge();
             }
+            // What is said meanwhile is heard if that was no answer.
+            State::Asking => self.keep(frame, MEANWHILE),
             State::Finishing | State::Over => {}
         }
+    }
+
+    fn keep(&mut self, frame: &[i16], most: usize) {
+        self.before.extend(frame);
+        let surplus = self.before.len().saturating_sub(most);
+        self.before.drain(..surplus);
+    }
+
+    /// Somebody may speak: the engine hears it from its beginning.
+    fn begin(&mut self) {
+        self.state = State::Perhaps;
+        self.elapsed_ms = 0;
+        self.run_ms = FRAME_MS;
+        let before = mem::take(&mut self.before);
+        self.actions.push_back(Action::Audio(before.into()));
     }
 
     /// Has it become speech, or silence?
@@ -134,15 +149,9 @@ impl Session {
         }
         let ended = silence_ms >= ms(self.options.end_of_speech);
         match self.state {
-            State::Perhaps if ended && !self.has_words() => {
-                self.state = State::Silent;
-                self.segments.clear();
-                self.partial.clear();
-                self.actions.push_back(Action::Restart);
-            }
             State::Perhaps if ended => {
-                self.speech();
-                self.finish();
+                self.state = State::Asking;
+                self.actions.push_back(Action::Finish);
             }
             State::Speaking if ended || self.elapsed_ms >= ms(self.options.longest) => {
                 self.finish();
@@ -156,14 +165,6 @@ impl Session {
         self.actions.push_back(Action::Tell(Event::Speech));
     }
 
-    /// Does the engine believe to have heard words of the grammar?
-    fn has_words(&self) -> bool {
-        let partial = self.partial.split_whitespace();
-        let segments = self.segments.iter().filter_map(|several| several.first());
-        let words = segments.flat_map(|best| best.words.iter().map(|word| word.text.as_str()));
-        partial.chain(words).any(|word| word != super::UNKNOWN)
-    }
-
     /// No more sound comes.
     pub fn finish(&mut self) {
         match self.state {
@@ -172,6 +173,7 @@ impl Session {
                 self.actions.push_back(Action::Finish);
             }
             State::Silent => self.done(Recognition::NoMatch(Answer::default())),
+            State::Asking => self.state = State::Finishing,
             State::Finishing | State::Over => {}
         }
     }
@@ -190,11 +192,28 @@ impl Session {
                 self.partial.clear();
                 self.segments.push(hypotheses);
             }
-            Output::End if self.state != State::Over => {
-                let recognition = self.understand();
+            Output::End => self.ended(),
+        }
+    }
+
+    /// The engine has said everything.
+    fn ended(&mut self) {
+        match (self.state, self.understand()) {
+            (State::Over, _) => {}
+            (State::Asking, Recognition::NoMatch(_)) => {
+                self.state = State::Silent;
+                self.segments.clear();
+                self.partial.clear();
+                self.actions.push_back(Action::Restart);
+                if self.detector.activity() == Activity::Speech {
+                    self.begin();
+                }
+            }
+            (State::Asking, recognition) => {
+                self.speech();
                 self.done(recognition);
             }
-            Output::End => {}
+            (_, recognition) => self.done(recognition),
         }
     }
 

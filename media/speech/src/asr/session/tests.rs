@@ -103,8 +103,10 @@ fn a_cough_is_forgotten() {
     for _ in 0..3 {
         session.audio(&silence(1_000));
         session.audio(&voice(120));
-        session.output(Output::Partial(UNKNOWN.to_owned()));
         session.audio(&silence(900));
+        assert_eq!(done(&mut session).0, [Action::Finish]);
+        session.output(segment(UNKNOWN, 1.0));
+        session.output(Output::End);
         assert_eq!(done(&mut session).0, [Action::Restart]);
     }
 }
@@ -118,17 +120,41 @@ fn coughs_one_after_the_other_are_no_long_speech() {
         session.audio(&silence(400));
     }
     session.audio(&silence(400));
-    assert_eq!(done(&mut session).0, [Action::Restart]);
+    assert_eq!(done(&mut session).0, [Action::Finish]);
 }
 
 #[test]
-fn a_short_answer_counts_when_it_has_words() {
+fn a_short_answer_counts_when_it_is_a_match() {
+    for (confidence, counts) in [(0.9, true), (0.4, false)] {
+        let mut session = session(options());
+        session.audio(&silence(1_000));
+        session.audio(&voice(150));
+        session.audio(&silence(900));
+        session.output(segment("no", confidence));
+        session.output(Output::End);
+        let (actions, _) = done(&mut session);
+        match counts {
+            true => assert_eq!(actions[..2], [Action::Finish, speech()]),
+            false => assert_eq!(actions, [Action::Finish, Action::Restart]),
+        }
+    }
+}
+
+#[test]
+fn what_is_said_while_the_engine_is_asked_is_not_lost() {
     let mut session = session(options());
     session.audio(&silence(1_000));
-    session.audio(&voice(150));
-    session.output(Output::Partial("no".to_owned()));
+    session.audio(&voice(120));
     session.audio(&silence(900));
-    assert_eq!(done(&mut session).0, [speech(), Action::Finish]);
+    done(&mut session);
+    session.audio(&voice(600));
+    assert_eq!(done(&mut session), (vec![], 0));
+    session.output(Output::End);
+    let (actions, heard) = done(&mut session);
+    assert_eq!(actions, [Action::Restart]);
+    assert!(heard >= 600, "{heard} ms");
+    session.audio(&voice(300));
+    assert_eq!(done(&mut session).0, [speech()]);
 }
 
 #[test]
