@@ -14,6 +14,7 @@
 mod engine;
 mod error;
 mod grammar;
+mod keep;
 mod recognizers;
 mod request;
 mod scripted;
@@ -24,6 +25,7 @@ pub use engine::{
     Engine, Hypothesis, Model, Next, Output, Preparing, Stream, Task, UNKNOWN, Vocabulary, Word,
 };
 pub use error::AsrError;
+pub use keep::Keeper;
 pub use recognizers::{Counters, Ears, Heard, Recognizers};
 pub use request::{Alternative, Answer, Event, Grammar, Options, Phrase, Recognition, Request};
 pub use scripted::{Scripted, Step};

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::grammar::Rules;
+use super::keep::{About, Keeper};
 use super::session::{Action, Session};
 use super::{AsrError, Engine, Event, Grammar, Model, Recognition, Request, Stream, Task};
 
@@ -53,6 +54,7 @@ pub struct Recognizers {
     models: Arc<[Arc<Model>]>,
     engines: Arc<[Arc<dyn Engine>]>,
     cells: Arc<Cells>,
+    keeper: Option<Arc<Keeper>>,
 }
 
 impl Recognizers {
@@ -74,7 +76,15 @@ impl Recognizers {
             models: models.into_iter().map(Arc::new).collect(),
             engines: engines.into(),
             cells: Arc::default(),
+            keeper: None,
         })
+    }
+
+    /// Keeps every recognition in which somebody spoke.
+    #[must_use]
+    pub fn keeping(mut self, keeper: Keeper) -> Self {
+        self.keeper = Some(Arc::new(keeper));
+        self
     }
 
     /// The models of a language, each with its engine: of the tag itself, or of the longest part of it from
@@ -168,12 +178,24 @@ impl Recognizers {
         let (sound, incoming) = mpsc::channel(MOST_WAITING);
         let (events, heard) = mpsc::unbounded_channel();
         let overflow = Arc::new(AtomicBool::new(false));
+        let kept = self.keeper.clone().map(|keeper| Kept {
+            keeper,
+            about: About {
+                language: request.language,
+                engine: engine.clone(),
+                grammars: request.grammars,
+                min_confidence: request.options.min_confidence,
+            },
+            sound: Vec::new(),
+        });
         let listening = Listening {
             engine,
+            kept,
             session: Session::new(rules, request.options),
             stream,
             incoming,
             overflow: Arc::clone(&overflow),
+            answer_by: None,
             events,
             cells: Arc::clone(&self.cells),
         };
@@ -237,48 +259,90 @@ impl Heard {
     }
 }
 
+/// A recognition that is to be kept.
+struct Kept {
+    keeper: Arc<Keeper>,
+    about: About,
+    /// What the engine has heard.
+    sound: Vec<i16>,
+}
+
+impl Kept {
+    /// Writes it, when somebody spoke; the disk may be slow.
+    fn write(self, end: Event) {
+        if self.sound.is_empty() {
+            return;
+        }
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = self.keeper.keep(&self.about, self.sound, &end) {
+                tracing::warn!(%error, "a recognition could not be kept");
+            }
+        });
+    }
+}
+
 /// One recognition.
 struct Listening {
     engine: String,
+    kept: Option<Kept>,
     session: Session,
     stream: Box<dyn Stream>,
     incoming: mpsc::Receiver<Vec<i16>>,
     overflow: Arc<AtomicBool>,
+    /// The engine has heard everything, and must have answered by then.
+    answer_by: Option<Instant>,
     events: mpsc::UnboundedSender<Event>,
     cells: Arc<Cells>,
 }
 
 impl Listening {
+    /// Does what the session wants; false: it is over.
+    fn carry_out(&mut self) -> bool {
+        while let Some(action) = self.session.action() {
+            let done = match action {
+                Action::Audio(samples) => {
+                    if let Some(kept) = &mut self.kept {
+                        kept.sound.extend_from_slice(&samples);
+                    }
+                    self.stream.audio(&samples)
+                }
+                Action::Restart => {
+                    if let Some(kept) = &mut self.kept {
+                        kept.sound.clear();
+                    }
+                    self.answer_by = None;
+                    self.stream.restart()
+                }
+                Action::Finish => {
+                    self.answer_by = Some(Instant::now() + ANSWER);
+                    self.stream.finish();
+                    Ok(())
+                }
+                Action::Tell(event) => {
+                    let last = matches!(event, Event::Done(_));
+                    self.tell(event);
+                    if last {
+                        return false;
+                    }
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                self.tell(Event::Failed(error));
+                return false;
+            }
+        }
+        true
+    }
+
     async fn run(mut self) {
         let mut hearing = true;
         let mut quiet_at = Instant::now() + QUIET;
-        let mut answer_by = None;
         loop {
-            while let Some(action) = self.session.action() {
-                let done = match action {
-                    Action::Audio(samples) => self.stream.audio(&samples),
-                    Action::Restart => {
-                        answer_by = None;
-                        self.stream.restart()
-                    }
-                    Action::Finish => {
-                        answer_by = Some(Instant::now() + ANSWER);
-                        self.stream.finish();
-                        Ok(())
-                    }
-                    Action::Tell(event) => {
-                        let last = matches!(event, Event::Done(_));
-                        self.tell(event);
-                        if last {
-                            return;
-                        }
-                        Ok(())
-                    }
-                };
-                if let Err(error) = done {
-                    return self.tell(Event::Failed(error));
-                }
+            if !self.carry_out() {
+                return;
             }
+            let answer_by = self.answer_by;
             let late = async {
                 match answer_by {
                     Some(time) => tokio::time::sleep_until(time).await,
@@ -313,12 +377,12 @@ impl Listening {
         }
     }
 
-    fn too_slow(&self, problem: &'static str) {
+    fn too_slow(&mut self, problem: &'static str) {
         let engine = self.engine.clone();
         self.tell(Event::Failed(AsrError::TooSlow { engine, problem }));
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&mut self, event: Event) {
         let cell = match &event {
             Event::Done(Recognition::Match(_)) => Some(&self.cells.matched),
             Event::Done(Recognition::NoMatch(_)) => Some(&self.cells.unmatched),
@@ -327,6 +391,10 @@ impl Listening {
         };
         if let Some(cell) = cell {
             cell.fetch_add(1, Ordering::Relaxed);
+            // It has ended.
+            if let Some(kept) = self.kept.take() {
+                kept.write(event.clone());
+            }
         }
         // Who has gone wants nothing; `closed` ends this.
         let _ = self.events.send(event);

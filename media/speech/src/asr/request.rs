@@ -119,7 +119,7 @@ pub enum Recognition {
 }
 
 /// What was understood.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Answer {
     /// For the flow.
     pub value: String,
@@ -134,7 +134,7 @@ pub struct Answer {
 }
 
 /// What an answer may have been as well.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alternative {
     /// For the flow.
     pub value: String,

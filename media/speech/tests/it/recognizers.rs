@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::civil::date;
 use vireo_speech::asr::{
-    AsrError, Engine, Event, Grammar, Heard, Model, Options, Phrase, Recognition, Recognizers,
-    Request, Scripted, Step,
+    AsrError, Engine, Event, Grammar, Heard, Keeper, Model, Options, Phrase, Recognition,
+    Recognizers, Request, Scripted, Step,
 };
 
 fn model(language: &str, engine: &str) -> Model {
@@ -151,6 +151,38 @@ async fn nobody_who_waits_is_nothing_to_do() {
     while engine.running() > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn what_was_heard_is_kept_when_somebody_spoke() {
+    let directory = tempfile::tempdir().unwrap();
+    let engine = Arc::new(Scripted::new("script", 1));
+    engine.hears([Step::words(700, "yes", 0.9)]);
+    let keeper = Keeper::open(directory.path(), 1 << 20).unwrap();
+    let recognizers = recognizers(&engine).keeping(keeper);
+    for sound in [sound(), vec![0; 8_000]] {
+        let (ears, heard) = recognizers.start(request("en", &["yes", "no"])).unwrap();
+        ears.hear(&sound);
+        drop(ears);
+        events(heard).await;
+    }
+    let kept = || {
+        let files = std::fs::read_dir(directory.path()).unwrap();
+        files
+            .map(|file| file.unwrap().path())
+            .find(|path| path.extension().unwrap() == "json")
+    };
+    let file = loop {
+        match kept() {
+            Some(file) => break file,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    let sound = vireo_audio::wav::read(&file.with_extension("wav")).unwrap();
+    // The second of speech, and some silence before it.
+    assert!((8_000..12_000).contains(&sound.samples.len()));
+    drop(recognizers);
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 2);
 }
 
 #[test]
