@@ -84,16 +84,18 @@ impl Rules {
         let before = words.iter().take_while(is_breath).count();
         let after = words.iter().rev().take_while(is_breath).count();
         let words = words.get(before..words.len().saturating_sub(after))?;
-        if words.is_empty() || words.iter().any(|word| word.text == UNKNOWN) {
+        let whole = words.iter().all(|word| word.text != UNKNOWN);
+        let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+        let text = Self::text(&words);
+        if text.is_empty() {
             return None;
         }
-        let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-        let text = words::joined(&words);
         (self.rules.iter().enumerate()).find_map(|(at, rule)| {
             let value = match rule {
+                Rule::Dictation => Some(text.clone()),
+                _ if !whole => None,
                 Rule::Phrases(values) => values.get(&text).cloned(),
                 Rule::Builtin(tongue, kind) => kind.value(*tongue, &text),
-                Rule::Dictation => Some(text.clone()),
             };
             Some((at, value?))
         })

@@ -147,3 +147,19 @@ fn breath_around_the_words_is_no_word() {
         None
     );
 }
+
+#[test]
+fn dictation_takes_what_was_understood() {
+    let grammars = [Grammar::YesNo, Grammar::Dictation];
+    let rules = Rules::of("en", &grammars, date(2026, 11, 22), None).unwrap();
+    assert_eq!(rules.phrases(), None);
+    for (heard, wanted) in [
+        ("yes", Some((0, "yes"))),
+        ("yes [unk] please call", Some((1, "yes please call"))),
+        ("[unk]", None),
+        ("", None),
+    ] {
+        let wanted = wanted.map(|(at, value)| (at, value.to_owned()));
+        assert_eq!(meaning(&rules, heard), wanted, "{heard}");
+    }
+}
