@@ -1,4 +1,4 @@
-//! What listens to the caller: recordings, in-band DTMF, silence detection.
+//! What listens to the caller: recordings, in-band DTMF, silence detection, a recognizer.
 //!
 //! Recordings are made [`TAPE_DELAY_MS`] behind the wire: every packet that is late by less than
 //! that finds its place, and what the caller said and what the caller heard lie side by side as they
@@ -14,6 +14,7 @@ use vireo_audio::{SAMPLES_PER_MS, dtmf, vad};
 use crate::config::{InbandDtmf, JitterConfig, RecordLimits, RecordSlot, RecordStart};
 use crate::event::{MediaEvent, RecordEnd};
 use crate::jitter::{FRAME, JitterBuffer, MAX_DELAY_MS, Missing, Playout, Ring};
+use crate::tap::{Listener, Tap};
 use crate::time::Time;
 
 /// How far recordings are behind the wire.
@@ -61,6 +62,7 @@ pub(crate) struct Capture {
     call: Option<Recording>,
     message: Option<Recording>,
     detector: Option<dtmf::Detector>,
+    tap: Option<Box<Tap>>,
 }
 
 /// What the in-band detector found.
@@ -81,12 +83,23 @@ impl Capture {
             call: None,
             message: None,
             detector: None,
+            tap: None,
         }
     }
 
     /// Does anything listen?
     pub fn is_needed(&self) -> bool {
-        self.detector.is_some() || self.is_recording()
+        self.detector.is_some() || self.tap.is_some() || self.is_recording()
+    }
+
+    /// Lets somebody hear the caller from now on; whoever did before does not any more.
+    pub fn listen(&mut self, listener: Box<dyn Listener>) {
+        self.tap = Some(Box::new(Tap::new(listener, self.jitter)));
+    }
+
+    /// Nobody hears the caller any more.
+    pub fn stop_listening(&mut self) {
+        self.tap = None;
     }
 
     /// Does a recording run?
@@ -99,6 +112,9 @@ impl Capture {
         if self.jitter != jitter {
             self.jitter = jitter;
             self.quick = Playout::new(jitter);
+            if let Some(tap) = &mut self.tap {
+                tap.set_jitter(jitter);
+            }
         }
     }
 
@@ -130,7 +146,8 @@ impl Capture {
         self.buffer.insert(codec, timestamp, payload, arrival);
         let past_tape = !self.is_recording() || self.tape.is_past(timestamp, length);
         let past_quick = self.detector.is_none() || self.quick.is_past(timestamp, length);
-        !(past_tape && past_quick)
+        let past_tap = (self.tap.as_ref()).is_none_or(|tap| tap.is_past(timestamp, length));
+        !(past_tape && past_quick && past_tap)
     }
 
     /// Another source speaks from now on.
@@ -162,6 +179,9 @@ impl Capture {
             self.quick
                 .pull(&self.buffer, now, Missing::Silence, &mut frame);
             detector.feed(&frame, &mut on_tone);
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.advance(&self.buffer, now, missing);
         }
         if !self.is_recording() {
             return;

@@ -28,6 +28,7 @@ use crate::config::{DigitOut, Play, RecordSlot, RecordStart, Segment, StreamConf
 use crate::event::MediaEvent;
 use crate::reports::NtpOrigin;
 use crate::stream::{Identity, StreamState};
+use crate::tap::Listener;
 use counters::Cells;
 use mailbox::{Outbox, mailbox};
 use ports::{NoPair, Pool, Quota};
@@ -453,6 +454,17 @@ impl Stream {
     /// Ends a recording and cuts off its last `trim_ms`.
     pub fn stop_record(&self, slot: RecordSlot, trim_ms: u32) {
         self.order(Order::StopRecord(slot, trim_ms));
+    }
+
+    /// Lets somebody hear the caller from now on, behind the jitter buffer; whoever did before is
+    /// dropped. A stream that nobody listens to does no work for it.
+    pub fn listen(&self, listener: Box<dyn Listener>) {
+        self.order(Order::Listen(listener));
+    }
+
+    /// Drops who hears the caller.
+    pub fn stop_listening(&self) {
+        self.order(Order::StopListening);
     }
 
     /// Closes the stream; its last event is [`MediaEvent::Closed`].

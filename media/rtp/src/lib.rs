@@ -28,6 +28,7 @@ pub mod rtcp;
 mod sender;
 pub mod stats;
 pub mod stream;
+mod tap;
 pub mod telephone_event;
 mod time;
 
@@ -43,4 +44,5 @@ pub use late::{Come, Late, Promise};
 pub use reports::NtpOrigin;
 pub use sender::MAX_DEBT;
 pub use stats::StreamStats;
+pub use tap::Listener;
 pub use time::Time;

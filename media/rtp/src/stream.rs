@@ -21,6 +21,7 @@ use crate::reports::{Last, NtpOrigin, Reports};
 use crate::rtcp::MAX_COMPOUND_OUT;
 use crate::sender::{Sender, ptime_ms};
 use crate::stats::{Outbound, StreamStats, mos};
+use crate::tap::Listener;
 use crate::time::Time;
 
 /// The pace of everything that is not a packet.
@@ -169,6 +170,22 @@ impl StreamState {
         {
             capture.mark(Mark::Hold);
         }
+    }
+
+    /// Lets somebody hear the caller from now on; whoever did before does not any more.
+    pub fn listen(&mut self, listener: Box<dyn Listener>) {
+        let jitter = (self.config.as_ref()).map_or_else(Default::default, |config| config.jitter);
+        self.capture
+            .get_or_insert_with(|| Box::new(Capture::new(jitter)))
+            .listen(listener);
+    }
+
+    /// Nobody hears the caller any more.
+    pub fn stop_listening(&mut self) {
+        if let Some(capture) = &mut self.capture {
+            capture.stop_listening();
+        }
+        self.drop_idle_capture();
     }
 
     /// Writes silence instead of what is said, until it is resumed.

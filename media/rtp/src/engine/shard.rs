@@ -31,6 +31,7 @@ use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
 use crate::rtcp::MAX_COMPOUND_OUT;
 use crate::stream::{StreamState, TURN};
+use crate::tap::Listener;
 use crate::time::Time;
 use hearing::{Ear, follow};
 
@@ -73,6 +74,8 @@ pub(crate) enum Order {
     PauseRecord(RecordSlot),
     ResumeRecord(RecordSlot),
     StopRecord(RecordSlot, u32),
+    Listen(Box<dyn Listener>),
+    StopListening,
     Close,
 }
 
@@ -383,6 +386,8 @@ impl Shard {
             Order::PauseRecord(slot) => state.pause_record(slot),
             Order::ResumeRecord(slot) => state.resume_record(slot),
             Order::StopRecord(slot, trim_ms) => state.stop_record(slot, trim_ms),
+            Order::Listen(listener) => state.listen(listener),
+            Order::StopListening => state.stop_listening(),
             Order::Close => {}
         }
         entry.report(&self.cells);

@@ -5,6 +5,7 @@
 mod digits;
 mod engine;
 mod line;
+mod listening;
 mod recording;
 mod resting;
 mod rtcp;
