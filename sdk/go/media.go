@@ -44,6 +44,7 @@ type GatherOptions struct {
 	InterDigitTimeout time.Duration // 3 s
 	Attempts          int           // 3
 	NoInput, NoMatch  Prompt        // heard before the prompt is repeated; nothing
+	Speech            *Speech       // what the caller may say instead; keys alone
 }
 
 // Keys is for Terminators.
@@ -54,18 +55,24 @@ type GatheredKind uint8
 
 // The classes of what a gather collects.
 const (
-	Digits  = GatheredKind(wit.GatherResultDigits)
-	NoInput = GatheredKind(wit.GatherResultNoInput)
-	NoMatch = GatheredKind(wit.GatherResultNoMatch)
+	Digits   = GatheredKind(wit.GatherResultDigits)
+	NoInput  = GatheredKind(wit.GatherResultNoInput)
+	NoMatch  = GatheredKind(wit.GatherResultNoMatch)
+	Spoken   = GatheredKind(wit.GatherResultSpeech)   // Said matches
+	Misheard = GatheredKind(wit.GatherResultMisheard) // Said matches nothing, or is not sure enough
+	Unheard  = GatheredKind(wit.GatherResultUnheard)  // the recognizer could not listen: ask for keys
 )
 
 // Gathered is what a gather collected.
 type Gathered struct {
-	Kind GatheredKind
-	Keys string // of NoMatch: what was pressed in the last attempt; of NoInput: ""
+	Kind   GatheredKind
+	Keys   string        // of NoMatch, Unheard: what was pressed in the last attempt; of NoInput: ""
+	Said   Recognition   // of Spoken, Misheard
+	Reason UnheardReason // of Unheard
+	Why    string        // of Unheard: in words, for the log
 }
 
-// Gather plays a prompt and collects keys.
+// Gather plays a prompt and collects keys, or speech.
 func (c *Call) Gather(prompt Prompt, options GatherOptions) (Gathered, error) {
 	most := or(options.MaxDigits, longest(options.Accept))
 	terminators := "#"
@@ -89,20 +96,26 @@ func (c *Call) Gather(prompt Prompt, options GatherOptions) (Gathered, error) {
 		Attempts:            small(or(options.Attempts, 3)),
 		NoInputPrompt:       options.NoInput,
 		NoMatchPrompt:       options.NoMatch,
+		Speech:              options.Speech.contract(),
 	}))
 	if err != nil {
 		return Gathered{}, err
 	}
-	switch gathered := (Gathered{Kind: GatheredKind(result.Tag())}); gathered.Kind {
+	gathered := Gathered{Kind: GatheredKind(result.Tag())}
+	switch gathered.Kind {
 	case Digits:
 		gathered.Keys = result.Digits()
-		return gathered, nil
 	case NoMatch:
 		gathered.Keys = result.NoMatch()
-		return gathered, nil
-	default:
-		return gathered, nil
+	case Spoken:
+		gathered.Said = recognition(result.Speech())
+	case Misheard:
+		gathered.Said = recognition(result.Misheard())
+	case Unheard:
+		why := result.Unheard()
+		gathered.Keys, gathered.Reason, gathered.Why = why.Digits, why.Reason, why.Text
 	}
+	return gathered, nil
 }
 
 // or is the default for the zero value.

@@ -152,6 +152,42 @@ export const say = {
   characters: (text) => said("characters", text),
 };
 
+/** What may be said in a gather. */
+export const spoken = {
+  /**
+   * One of these: the words, or the words and what the flow gets for them.
+   * @param {...(string | [string, string])} phrases
+   */
+  phrases: (...phrases) => ({
+    tag: "phrases",
+    val: phrases.map((phrase) => {
+      const [text, value] = typeof phrase === "string" ? [phrase] : phrase;
+      return { text, value };
+    }),
+  }),
+  /** So many digits, one by one: "0421". @param {number} min @param {number} [max] */
+  digits: (min, max = min) => ({ tag: "digits", val: { min, max } }),
+  /** "-12.5" */
+  number: () => ({ tag: "number" }),
+  /** "yes" or "no", in whatever words the language has for them. */
+  yesNo: () => ({ tag: "yes-no" }),
+  /** A day: "2026-11-22". */
+  date: () => ({ tag: "date" }),
+  /** Anything, where the language's model can do that. */
+  dictation: () => ({ tag: "dictation" }),
+};
+
+/** @param {Speech} speech */
+const listening = (speech) => ({
+  grammars: speech.grammars,
+  language: speech.language,
+  minConfidence: speech.minConfidence ?? 0.5,
+  alternatives: speech.alternatives ?? 0,
+  endOfSpeechMs: speech.endOfSpeech ?? 700,
+  longestMs: speech.longest ?? 10000,
+  bargeInMs: speech.bargeIn ?? 300,
+});
+
 /** @param {Prompt} [prompt] */
 function parts(prompt = []) {
   const list = Array.isArray(prompt) ? prompt : [prompt];
@@ -199,13 +235,39 @@ function longest(accept) {
  * @property {number} [attempts] 3
  * @property {Prompt} [noInput] heard before the prompt is repeated because nothing was pressed
  * @property {Prompt} [noMatch] heard before the prompt is repeated because it is not accepted
+ * @property {Speech} [speech] what the caller may say instead; keys alone
+ */
+
+/**
+ * @typedef {object} Speech
+ * @property {Grammar[]} grammars what may be said: `spoken.phrases("sales")`, `spoken.digits(4)`...
+ * @property {string} [language] BCP 47, what the caller speaks; the gather's
+ * @property {number} [minConfidence] 0.5; below, it is misheard
+ * @property {number} [alternatives] other readings told, at most; 0
+ * @property {number} [endOfSpeech] ms of silence that end it, 700
+ * @property {number} [longest] ms, 10000
+ * @property {number} [bargeIn] ms of speech that stop the prompt, 300
+ */
+
+/** @typedef {{ tag: string, val?: unknown }} Grammar */
+
+/**
+ * @typedef {object} Said
+ * @property {string} value as the grammar says; "" where none matches
+ * @property {string} text the words that were understood
+ * @property {number} confidence 0.0 to 1.0
+ * @property {number} [grammar] which of the grammars it is, from 0
+ * @property {Said[]} [alternatives] other readings, best first
  */
 
 /**
  * @typedef {object} Gathered
- * @property {"digits" | "no-input" | "no-match"} kind
+ * @property {"digits" | "no-input" | "no-match" | "speech" | "misheard" | "unheard"} kind
  * @property {string} [digits] those that match what was asked for
- * @property {string} [pressed] of `no-match`: what was pressed in the last attempt
+ * @property {string} [pressed] of `no-match` and `unheard`: what was pressed in the last attempt
+ * @property {Said} [said] of `speech`, and of `misheard`, which matches nothing or is not sure enough
+ * @property {"busy" | "no-model" | "failed"} [reason] of `unheard`: why the recognizer did not listen
+ * @property {string} [why] of `unheard`: in words, for the log
  */
 
 /**
@@ -321,7 +383,7 @@ export class Call {
   }
 
   /**
-   * Plays a prompt and collects keys.
+   * Plays a prompt and collects keys, or speech.
    * @param {Prompt} prompt
    * @param {GatherOptions} [options]
    * @returns {Gathered}
@@ -344,6 +406,7 @@ export class Call {
         attempts: options.attempts ?? 3,
         noInputPrompt: parts(options.noInput),
         noMatchPrompt: parts(options.noMatch),
+        speech: options.speech && listening(options.speech),
       }),
     );
     switch (gathered.tag) {
@@ -351,6 +414,13 @@ export class Call {
         return { kind: "digits", digits: gathered.val };
       case "no-match":
         return { kind: "no-match", pressed: gathered.val };
+      case "speech":
+      case "misheard":
+        return { kind: gathered.tag, said: gathered.val };
+      case "unheard": {
+        const { reason, text, digits } = gathered.val;
+        return { kind: "unheard", reason, why: text, pressed: digits };
+      }
       default:
         return { kind: "no-input" };
     }

@@ -235,6 +235,83 @@ def _longest(accept: Sequence[str]) -> int:
     return min(max(lengths + [1]), _MOST_DIGITS) if lengths else _MOST_DIGITS
 
 
+Recognition = _media.Recognition
+"""What the caller said: `value`, `text`, `confidence`, `grammar`, `alternatives`."""
+
+Unheard = _media.Unheard
+"""A gather whose recognizer could not listen: `reason`, `text`, `digits`."""
+
+UnheardReason = _media.UnheardReason
+
+Grammar = _media.Grammar
+
+
+class spoken:
+    """What may be said."""
+
+    @staticmethod
+    def phrases(*phrases: Union[str, Tuple[str, str]]) -> Grammar:
+        """One of these: the words, or the words and what the flow gets for them."""
+        pairs = [(phrase, None) if isinstance(phrase, str) else phrase for phrase in phrases]
+        return _media.Grammar_Phrases([_media.Phrase(text, value) for text, value in pairs])
+
+    @staticmethod
+    def digits(least: int, most: Optional[int] = None) -> Grammar:
+        """So many digits, one by one: "0421"."""
+        most = least if most is None else most
+        return _media.Grammar_Digits(_media.DigitCount(least, most))
+
+    @staticmethod
+    def number() -> Grammar:
+        """ "-12.5" """
+        return _media.Grammar_Number()
+
+    @staticmethod
+    def yes_no() -> Grammar:
+        """ "yes" or "no", in whatever words the language has for them."""
+        return _media.Grammar_YesNo()
+
+    @staticmethod
+    def date() -> Grammar:
+        """A day: "2026-11-22"."""
+        return _media.Grammar_Date()
+
+    @staticmethod
+    def dictation() -> Grammar:
+        """Anything, where the language's model can do that."""
+        return _media.Grammar_Dictation()
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What the caller may say in a gather."""
+
+    grammars: Sequence[Grammar]
+    language: Optional[str] = None
+    """BCP 47, what the caller speaks; the gather's."""
+    min_confidence: float = 0.5
+    """Below, it is misheard."""
+    alternatives: int = 0
+    """Other readings told, at most."""
+    end_of_speech: int = 700
+    """Silence that ends it, ms."""
+    longest: int = 10_000
+    """ms."""
+    barge_in: int = 300
+    """Speech that stops the prompt, ms."""
+
+    def _contract(self) -> _media.SpeechOptions:
+        return _media.SpeechOptions(
+            list(self.grammars),
+            self.language,
+            self.min_confidence,
+            self.alternatives,
+            self.end_of_speech,
+            self.longest,
+            self.barge_in,
+        )
+
+
 @dataclass(frozen=True)
 class Gathered:
     """What a gather collected."""
@@ -242,7 +319,13 @@ class Gathered:
     digits: Optional[str] = None
     """Those that match what was asked for."""
     pressed: Optional[str] = None
-    """What was pressed in the last attempt when it was a no-match; both None: no input."""
+    """What was pressed in the last attempt when it was a no-match; all None: no input."""
+    said: Optional[Recognition] = None
+    """What was said, and matches."""
+    misheard: Optional[Recognition] = None
+    """What was said in the last attempt, which matches nothing or is not sure enough."""
+    unheard: Optional[Unheard] = None
+    """Why the recognizer did not listen; no digits came: ask for keys."""
 
 
 @dataclass(frozen=True)
@@ -352,8 +435,9 @@ class Call:
         attempts: int = 3,
         no_input: Prompt = (),
         no_match: Prompt = (),
+        speech: Optional[Speech] = None,
     ) -> Gathered:
-        """Plays a prompt and collects keys.
+        """Plays a prompt and collects keys, or speech.
 
         max_digits: the longest entry of `accept`, else 64. terminators: "#", but "" when max_digits
         is 1. accept: exact digits, `x` for any of 0-9 and a last `.` for any more.
@@ -377,12 +461,19 @@ class Call:
                 attempts,
                 _parts(no_input),
                 _parts(no_match),
+                speech and speech._contract(),
             ),
         )
         if isinstance(result, _media.GatherResult_Digits):
             return Gathered(digits=result.value)
         if isinstance(result, _media.GatherResult_NoMatch):
             return Gathered(pressed=result.value)
+        if isinstance(result, _media.GatherResult_Speech):
+            return Gathered(said=result.value)
+        if isinstance(result, _media.GatherResult_Misheard):
+            return Gathered(misheard=result.value)
+        if isinstance(result, _media.GatherResult_Unheard):
+            return Gathered(unheard=result.value)
         return Gathered()
 
     def flush_digits(self) -> None:

@@ -15,8 +15,9 @@ pub use bindings::vireo::flow::call::{Event, Info, Refusal};
 pub use bindings::vireo::flow::clock::LocalTime;
 pub use bindings::vireo::flow::log::Level;
 pub use bindings::vireo::flow::media::{
-    Amount, BargeIn, Date, DateStyle, GatherOptions, GatherResult, Gender, Hours, Message, Number,
-    Ordinal, Part, PlayEnd, PlayOptions, RecordEnd, RecordOptions, SayAs, Time, Tone, TypeAhead,
+    Alternative, Amount, BargeIn, Date, DateStyle, DigitCount, GatherOptions, GatherResult, Gender,
+    Grammar, Hours, Message, Number, Ordinal, Part, Phrase, PlayEnd, PlayOptions, Recognition,
+    RecordEnd, RecordOptions, SayAs, SpeechOptions, Time, Tone, TypeAhead, Unheard, UnheardReason,
 };
 pub use bindings::vireo::flow::types::Error;
 

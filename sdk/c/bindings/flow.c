@@ -391,6 +391,50 @@ void vireo_flow_media_play_options_free(vireo_flow_media_play_options_t *ptr) {
   flow_string_free(&ptr->interrupt_keys);
 }
 
+void vireo_flow_media_phrase_free(vireo_flow_media_phrase_t *ptr) {
+  flow_string_free(&ptr->text);
+  flow_option_string_free(&ptr->value);
+}
+
+void vireo_flow_media_list_phrase_free(vireo_flow_media_list_phrase_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    vireo_flow_media_phrase_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      vireo_flow_media_phrase_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void vireo_flow_media_grammar_free(vireo_flow_media_grammar_t *ptr) {
+  switch ((int32_t) ptr->tag) {
+    case 0: {
+      vireo_flow_media_list_phrase_free(&ptr->val.phrases);
+      break;
+    }
+    case 1: {
+      break;
+    }
+  }
+}
+
+void vireo_flow_media_list_grammar_free(vireo_flow_media_list_grammar_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    vireo_flow_media_grammar_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      vireo_flow_media_grammar_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void vireo_flow_media_speech_options_free(vireo_flow_media_speech_options_t *ptr) {
+  vireo_flow_media_list_grammar_free(&ptr->grammars);
+  flow_option_string_free(&ptr->language);
+}
+
 void vireo_flow_media_list_part_free(vireo_flow_media_list_part_t *ptr) {
   size_t list_len = ptr->len;
   if (list_len > 0) {
@@ -402,6 +446,12 @@ void vireo_flow_media_list_part_free(vireo_flow_media_list_part_t *ptr) {
   }
 }
 
+void vireo_flow_media_option_speech_options_free(vireo_flow_media_option_speech_options_t *ptr) {
+  if (ptr->is_some) {
+    vireo_flow_media_speech_options_free(&ptr->val);
+  }
+}
+
 void vireo_flow_media_gather_options_free(vireo_flow_media_gather_options_t *ptr) {
   vireo_flow_media_list_part_free(&ptr->prompt);
   flow_option_string_free(&ptr->language);
@@ -409,6 +459,34 @@ void vireo_flow_media_gather_options_free(vireo_flow_media_gather_options_t *ptr
   flow_list_string_free(&ptr->accept);
   vireo_flow_media_list_part_free(&ptr->no_input_prompt);
   vireo_flow_media_list_part_free(&ptr->no_match_prompt);
+  vireo_flow_media_option_speech_options_free(&ptr->speech);
+}
+
+void vireo_flow_media_alternative_free(vireo_flow_media_alternative_t *ptr) {
+  flow_string_free(&ptr->value);
+  flow_string_free(&ptr->text);
+}
+
+void vireo_flow_media_list_alternative_free(vireo_flow_media_list_alternative_t *ptr) {
+  size_t list_len = ptr->len;
+  if (list_len > 0) {
+    vireo_flow_media_alternative_t *list_ptr = ptr->ptr;
+    for (size_t i = 0; i < list_len; i++) {
+      vireo_flow_media_alternative_free(&list_ptr[i]);
+    }
+    free(list_ptr);
+  }
+}
+
+void vireo_flow_media_recognition_free(vireo_flow_media_recognition_t *ptr) {
+  flow_string_free(&ptr->value);
+  flow_string_free(&ptr->text);
+  vireo_flow_media_list_alternative_free(&ptr->alternatives);
+}
+
+void vireo_flow_media_unheard_free(vireo_flow_media_unheard_t *ptr) {
+  flow_string_free(&ptr->text);
+  flow_string_free(&ptr->digits);
 }
 
 void vireo_flow_media_gather_result_free(vireo_flow_media_gather_result_t *ptr) {
@@ -419,6 +497,18 @@ void vireo_flow_media_gather_result_free(vireo_flow_media_gather_result_t *ptr) 
     }
     case 2: {
       flow_string_free(&ptr->val.no_match);
+      break;
+    }
+    case 3: {
+      vireo_flow_media_recognition_free(&ptr->val.speech);
+      break;
+    }
+    case 4: {
+      vireo_flow_media_recognition_free(&ptr->val.misheard);
+      break;
+    }
+    case 5: {
+      vireo_flow_media_unheard_free(&ptr->val.unheard);
       break;
     }
   }
@@ -1030,7 +1120,7 @@ bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_medi
 
 bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_flow_media_gather_result_t *ret, vireo_flow_media_error_t *err) {
   __attribute__((__aligned__(sizeof(void*))))
-  uint8_t ret_area[(16+14*sizeof(void*))];
+  uint8_t ret_area[(32+21*sizeof(void*))];
   uint8_t *ptr = (uint8_t *) &ret_area;
   *((size_t*)(ptr + sizeof(void*))) = ((*options).prompt).len;
   *((uint8_t **)(ptr + 0)) = (uint8_t *) ((*options).prompt).ptr;
@@ -1057,24 +1147,73 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
   *((uint8_t **)(ptr + (16+10*sizeof(void*)))) = (uint8_t *) ((*options).no_input_prompt).ptr;
   *((size_t*)(ptr + (16+13*sizeof(void*)))) = ((*options).no_match_prompt).len;
   *((uint8_t **)(ptr + (16+12*sizeof(void*)))) = (uint8_t *) ((*options).no_match_prompt).ptr;
-  uint8_t *ptr64 = (uint8_t *) &ret_area;
-  __wasm_import_vireo_flow_media_gather(ptr, ptr64);
+  if (((*options).speech).is_some) {
+    const vireo_flow_media_speech_options_t *payload65 = &((*options).speech).val;
+    *((int8_t*)(ptr + (16+14*sizeof(void*)))) = 1;
+    *((size_t*)(ptr + (16+16*sizeof(void*)))) = ((*payload65).grammars).len;
+    *((uint8_t **)(ptr + (16+15*sizeof(void*)))) = (uint8_t *) ((*payload65).grammars).ptr;
+    if (((*payload65).language).is_some) {
+      const flow_string_t *payload75 = &((*payload65).language).val;
+      *((int8_t*)(ptr + (16+17*sizeof(void*)))) = 1;
+      *((size_t*)(ptr + (16+19*sizeof(void*)))) = (*payload75).len;
+      *((uint8_t **)(ptr + (16+18*sizeof(void*)))) = (uint8_t *) (*payload75).ptr;
+    } else {
+      *((int8_t*)(ptr + (16+17*sizeof(void*)))) = 0;
+    }
+    *((float*)(ptr + (16+20*sizeof(void*)))) = (*payload65).min_confidence;
+    *((int8_t*)(ptr + (20+20*sizeof(void*)))) = (int32_t) ((*payload65).alternatives);
+    *((int32_t*)(ptr + (24+20*sizeof(void*)))) = (int32_t) ((*payload65).end_of_speech_ms);
+    *((int32_t*)(ptr + (28+20*sizeof(void*)))) = (int32_t) ((*payload65).longest_ms);
+    *((int32_t*)(ptr + (32+20*sizeof(void*)))) = (int32_t) ((*payload65).barge_in_ms);
+  } else {
+    *((int8_t*)(ptr + (16+14*sizeof(void*)))) = 0;
+  }
+  uint8_t *ptr76 = (uint8_t *) &ret_area;
+  __wasm_import_vireo_flow_media_gather(ptr, ptr76);
   vireo_flow_media_result_gather_result_error_t result;
-  switch ((int32_t) *((uint8_t*) (ptr64 + 0))) {
+  switch ((int32_t) *((uint8_t*) (ptr76 + 0))) {
     case 0: {
       result.is_err = false;
       vireo_flow_media_gather_result_t variant;
-      variant.tag = (int32_t) *((uint8_t*) (ptr64 + sizeof(void*)));
+      variant.tag = (int32_t) *((uint8_t*) (ptr76 + sizeof(void*)));
       switch ((int32_t) variant.tag) {
         case 0: {
-          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant.val.digits = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
         case 1: {
           break;
         }
         case 2: {
-          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant.val.no_match = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
+          break;
+        }
+        case 3: {
+          variant.val.speech = (vireo_flow_media_recognition_t) {
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) },
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (4*sizeof(void*))))), (*((size_t*) (ptr76 + (5*sizeof(void*))))) },
+            (float) *((float*) (ptr76 + (6*sizeof(void*)))),
+            (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr76 + (4+6*sizeof(void*))))),
+            (vireo_flow_media_list_alternative_t) (vireo_flow_media_list_alternative_t) { (vireo_flow_media_alternative_t*)(*((uint8_t **) (ptr76 + (8+6*sizeof(void*))))), (*((size_t*) (ptr76 + (8+7*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 4: {
+          variant.val.misheard = (vireo_flow_media_recognition_t) {
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) },
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (4*sizeof(void*))))), (*((size_t*) (ptr76 + (5*sizeof(void*))))) },
+            (float) *((float*) (ptr76 + (6*sizeof(void*)))),
+            (uint8_t) (uint8_t) ((int32_t) *((uint8_t*) (ptr76 + (4+6*sizeof(void*))))),
+            (vireo_flow_media_list_alternative_t) (vireo_flow_media_list_alternative_t) { (vireo_flow_media_alternative_t*)(*((uint8_t **) (ptr76 + (8+6*sizeof(void*))))), (*((size_t*) (ptr76 + (8+7*sizeof(void*))))) },
+          };
+          break;
+        }
+        case 5: {
+          variant.val.unheard = (vireo_flow_media_unheard_t) {
+            (vireo_flow_media_unheard_reason_t) (int32_t) *((uint8_t*) (ptr76 + (2*sizeof(void*)))),
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (3*sizeof(void*))))), (*((size_t*) (ptr76 + (4*sizeof(void*))))) },
+            (flow_string_t) (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (5*sizeof(void*))))), (*((size_t*) (ptr76 + (6*sizeof(void*))))) },
+          };
           break;
         }
       }
@@ -1084,35 +1223,35 @@ bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_f
     }
     case 1: {
       result.is_err = true;
-      vireo_flow_types_error_t variant65;
-      variant65.tag = (int32_t) *((uint8_t*) (ptr64 + sizeof(void*)));
-      switch ((int32_t) variant65.tag) {
+      vireo_flow_types_error_t variant77;
+      variant77.tag = (int32_t) *((uint8_t*) (ptr76 + sizeof(void*)));
+      switch ((int32_t) variant77.tag) {
         case 0: {
           break;
         }
         case 1: {
-          variant65.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant77.val.denied = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
         case 2: {
-          variant65.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant77.val.invalid = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
         case 3: {
-          variant65.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant77.val.not_found = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
         case 4: {
-          variant65.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant77.val.wrong_state = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
         case 5: {
-          variant65.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr64 + (2*sizeof(void*))))), (*((size_t*) (ptr64 + (3*sizeof(void*))))) };
+          variant77.val.failed = (flow_string_t) { (uint8_t*)(*((uint8_t **) (ptr76 + (2*sizeof(void*))))), (*((size_t*) (ptr76 + (3*sizeof(void*))))) };
           break;
         }
       }
 
-      result.val.err = variant65;
+      result.val.err = variant77;
       break;
     }
   }

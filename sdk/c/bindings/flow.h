@@ -335,12 +335,86 @@ typedef uint8_t vireo_flow_media_type_ahead_t;
 #define VIREO_FLOW_MEDIA_TYPE_AHEAD_KEEP 0
 #define VIREO_FLOW_MEDIA_TYPE_AHEAD_FLUSH 1
 
+// Something that the caller may say.
+typedef struct vireo_flow_media_phrase_t {
+  // The words, as they are written in the language: 1 to 200 bytes without digits.
+  flow_string_t   text;
+  // What the flow gets for it, at most 200 bytes; the text when absent.
+  flow_option_string_t   value;
+} vireo_flow_media_phrase_t;
+
+// How many digits are said.
+typedef struct vireo_flow_media_digit_count_t {
+  // 1 to 32, at most `max`.
+  uint8_t   min;
+  // 1 to 32.
+  uint8_t   max;
+} vireo_flow_media_digit_count_t;
+
+typedef struct {
+  vireo_flow_media_phrase_t *ptr;
+  size_t len;
+} vireo_flow_media_list_phrase_t;
+
+// What may be said. What the recognizer understood becomes a value of the form shown.
+typedef struct vireo_flow_media_grammar_t {
+  uint8_t tag;
+  union {
+    vireo_flow_media_list_phrase_t     phrases;
+    vireo_flow_media_digit_count_t     digits;
+  } val;
+} vireo_flow_media_grammar_t;
+
+// One of these, 1 to 500: "sales", "customer service".
+#define VIREO_FLOW_MEDIA_GRAMMAR_PHRASES 0
+// Digits one by one: "0421".
+#define VIREO_FLOW_MEDIA_GRAMMAR_DIGITS 1
+// A number: "-12.5".
+#define VIREO_FLOW_MEDIA_GRAMMAR_NUMBER 2
+// "yes" or "no", in whatever words the language has for them.
+#define VIREO_FLOW_MEDIA_GRAMMAR_YES_NO 3
+// A day, also as "tomorrow" or "next Friday": "2026-11-22".
+#define VIREO_FLOW_MEDIA_GRAMMAR_DATE 4
+// Anything, where the language's model can do that: the words.
+#define VIREO_FLOW_MEDIA_GRAMMAR_DICTATION 5
+
+typedef struct {
+  vireo_flow_media_grammar_t *ptr;
+  size_t len;
+} vireo_flow_media_list_grammar_t;
+
+// Recognising speech. The names follow VoiceXML 2.0: `confidencelevel`, `maxnbest`,
+// `completetimeout`, `maxspeechtimeout` (6.3.2); a no-speech time-out is the gather's
+// `first-digit-timeout-ms`.
+typedef struct vireo_flow_media_speech_options_t {
+  // What may be said, 1 to 16 grammars; all are open at once.
+  vireo_flow_media_list_grammar_t   grammars;
+  // What the caller speaks; the gather's `language`, or the call's own, when absent.
+  flow_option_string_t   language;
+  // What is recognised with less confidence is a no-match; 0.0 to 1.0.
+  float   min_confidence;
+  // How many other readings are told at most; 0 to 10.
+  uint8_t   alternatives;
+  // Silence after speech that ends it, 100 to 10,000 ms.
+  uint32_t   end_of_speech_ms;
+  // Longer speech is cut off and recognised as it is, 500 to 60,000 ms.
+  uint32_t   longest_ms;
+  // With `barge-in` = `on`: the least speech that stops the prompt, so that a cough does not;
+  // 0 to 5,000 ms.
+  uint32_t   barge_in_ms;
+} vireo_flow_media_speech_options_t;
+
 typedef struct {
   vireo_flow_media_part_t *ptr;
   size_t len;
 } vireo_flow_media_list_part_t;
 
-// Collecting digits. One gather makes `attempts` attempts; each is, in this order:
+typedef struct {
+  bool is_some;
+  vireo_flow_media_speech_options_t val;
+} vireo_flow_media_option_speech_options_t;
+
+// Collecting digits, or what is said. One gather makes `attempts` attempts; each is, in this order:
 // 
 // | # | state | event | what happens |
 // | --- | --- | --- | --- |
@@ -361,6 +435,22 @@ typedef struct {
 // | 15 | no-input, no-match | no attempt left | the gather returns `no-input` or `no-match`, whichever came last |
 // | 16 | any | the call ends | `hung-up` |
 // 
+// With `speech`, the caller may say it as well. Keys and speech are open at the same time, and
+// the first to complete wins:
+// 
+// | # | state | event | what happens |
+// | --- | --- | --- | --- |
+// | 17 | prompt, `barge-in` = `on` | it begins | the recognizer listens from now on |
+// | 18 | prompt, `off` / `deaf` | it ends | the recognizer listens from now on; what was said before is lost |
+// | 19 | listening | a key goes down | the recognizer stops; the attempt goes on with keys alone, as in 6 to 13 |
+// | 20 | prompt, listening | `barge-in-ms` of speech | the prompt stops, then 21 |
+// | 21 | collecting, listening | `barge-in-ms` of speech | the first-digit timer stops: where the answer ends is the recognizer's to find |
+// | 22 | listening | a grammar matches, with at least `min-confidence` | the gather returns `speech` |
+// | 23 | after 20 or 21 | an answer that matches nothing, or with less confidence | the attempt is a no-match: as 14, then `misheard` in 15 |
+// | 24 | before 20 or 21 | a sound without a word: a cough | it is passed over; the recognizer listens on, prompt and timer go on |
+// | 25 | listening, or about to | the recognizer cannot, or fails | keys alone for the rest of the attempt; a first-digit timer that 21 stopped starts again |
+// | 26 | attempt of 25 | it ends without an accepted entry | the gather returns `unheard`; no further attempt is made, because the flow knows better how to ask for keys |
+// 
 // The names follow VoiceXML 2.0: `timeout`, `interdigittimeout`, `termchar`, `bargein`,
 // `noinput` and `nomatch` (6.3.2 to 6.3.4, appendix D). Two things differ: with a terminator
 // that no digit preceded the result is no-input, and a digit that can no longer match is
@@ -380,7 +470,7 @@ typedef struct vireo_flow_media_gather_options_t {
   flow_list_string_t   accept;
   vireo_flow_media_barge_in_t   barge_in;
   vireo_flow_media_type_ahead_t   type_ahead;
-  // From the end of the prompt to the first digit, 100 to 600,000 ms.
+  // From the end of the prompt to the first digit, or to speech, 100 to 600,000 ms.
   uint32_t   first_digit_timeout_ms;
   // Between digits, 100 to 600,000 ms.
   uint32_t   inter_digit_timeout_ms;
@@ -389,7 +479,55 @@ typedef struct vireo_flow_media_gather_options_t {
   // Heard before `prompt` when an attempt follows a no-input, or a no-match.
   vireo_flow_media_list_part_t   no_input_prompt;
   vireo_flow_media_list_part_t   no_match_prompt;
+  // What the caller may say instead of pressing keys; absent: keys alone.
+  vireo_flow_media_option_speech_options_t   speech;
 } vireo_flow_media_gather_options_t;
+
+// Another reading of what was said.
+typedef struct vireo_flow_media_alternative_t {
+  flow_string_t   value;
+  flow_string_t   text;
+  // 0.0 to 1.0.
+  float   confidence;
+} vireo_flow_media_alternative_t;
+
+typedef struct {
+  vireo_flow_media_alternative_t *ptr;
+  size_t len;
+} vireo_flow_media_list_alternative_t;
+
+// What the caller said.
+typedef struct vireo_flow_media_recognition_t {
+  // As the grammar says; empty in `misheard`, where no grammar matches.
+  flow_string_t   value;
+  // The words that were understood.
+  flow_string_t   text;
+  // 0.0 to 1.0.
+  float   confidence;
+  // Which entry of `grammars` it is, from 0; 0 in `misheard`, where no grammar matches.
+  uint8_t   grammar;
+  // Other readings, best first.
+  vireo_flow_media_list_alternative_t   alternatives;
+} vireo_flow_media_recognition_t;
+
+// Why the recognizer did not listen.
+typedef uint8_t vireo_flow_media_unheard_reason_t;
+
+// As many callers are listened to as the server can.
+#define VIREO_FLOW_MEDIA_UNHEARD_REASON_BUSY 0
+// No model of the language is there, or it is broken, or it has not the words.
+#define VIREO_FLOW_MEDIA_UNHEARD_REASON_NO_MODEL 1
+// The recognizer failed in the middle, or was too slow.
+#define VIREO_FLOW_MEDIA_UNHEARD_REASON_FAILED 2
+
+// A gather whose recognizer could not listen.
+typedef struct vireo_flow_media_unheard_t {
+  vireo_flow_media_unheard_reason_t   reason;
+  // In words, with the error's code: for the log.
+  flow_string_t   text;
+  // What was pressed in the last attempt: nothing, or keys that are too few or not accepted.
+  flow_string_t   digits;
+} vireo_flow_media_unheard_t;
 
 // What a gather collected.
 typedef struct vireo_flow_media_gather_result_t {
@@ -397,14 +535,23 @@ typedef struct vireo_flow_media_gather_result_t {
   union {
     flow_string_t     digits;
     flow_string_t     no_match;
+    vireo_flow_media_recognition_t     speech;
+    vireo_flow_media_recognition_t     misheard;
+    vireo_flow_media_unheard_t     unheard;
   } val;
 } vireo_flow_media_gather_result_t;
 
 #define VIREO_FLOW_MEDIA_GATHER_RESULT_DIGITS 0
-// Nothing was pressed in the last attempt.
+// Nothing was pressed, and nothing said, in the last attempt.
 #define VIREO_FLOW_MEDIA_GATHER_RESULT_NO_INPUT 1
 // What was pressed in the last attempt, which was too short or not accepted.
 #define VIREO_FLOW_MEDIA_GATHER_RESULT_NO_MATCH 2
+// What was said, and matches.
+#define VIREO_FLOW_MEDIA_GATHER_RESULT_SPEECH 3
+// What was said in the last attempt, which matches no grammar or is not sure enough.
+#define VIREO_FLOW_MEDIA_GATHER_RESULT_MISHEARD 4
+// The last attempt brought no digits, and the recognizer could not listen.
+#define VIREO_FLOW_MEDIA_GATHER_RESULT_UNHEARD 5
 
 typedef struct vireo_flow_media_record_options_t {
   // Heard before the recording starts, without barge-in.
@@ -644,7 +791,7 @@ extern bool vireo_flow_call_wait(uint32_t timeout_ms, vireo_flow_call_event_t *r
 // Plays a prompt and returns when it ends. Keys pressed meanwhile stay in the type-ahead
 // buffer.
 extern bool vireo_flow_media_play(vireo_flow_media_list_part_t *prompt, vireo_flow_media_play_options_t *options, vireo_flow_media_play_end_t *ret, vireo_flow_media_error_t *err);
-// Plays a prompt and collects digits, as the table of `gather-options` says.
+// Plays a prompt and collects digits or speech, as the table of `gather-options` says.
 extern bool vireo_flow_media_gather(vireo_flow_media_gather_options_t *options, vireo_flow_media_gather_result_t *ret, vireo_flow_media_error_t *err);
 // Records what the caller says, as one message. Call it again, and `discard-recording` the
 // first, to record again.
@@ -754,9 +901,29 @@ void vireo_flow_media_play_end_free(vireo_flow_media_play_end_t *ptr);
 
 void vireo_flow_media_play_options_free(vireo_flow_media_play_options_t *ptr);
 
+void vireo_flow_media_phrase_free(vireo_flow_media_phrase_t *ptr);
+
+void vireo_flow_media_list_phrase_free(vireo_flow_media_list_phrase_t *ptr);
+
+void vireo_flow_media_grammar_free(vireo_flow_media_grammar_t *ptr);
+
+void vireo_flow_media_list_grammar_free(vireo_flow_media_list_grammar_t *ptr);
+
+void vireo_flow_media_speech_options_free(vireo_flow_media_speech_options_t *ptr);
+
 void vireo_flow_media_list_part_free(vireo_flow_media_list_part_t *ptr);
 
+void vireo_flow_media_option_speech_options_free(vireo_flow_media_option_speech_options_t *ptr);
+
 void vireo_flow_media_gather_options_free(vireo_flow_media_gather_options_t *ptr);
+
+void vireo_flow_media_alternative_free(vireo_flow_media_alternative_t *ptr);
+
+void vireo_flow_media_list_alternative_free(vireo_flow_media_list_alternative_t *ptr);
+
+void vireo_flow_media_recognition_free(vireo_flow_media_recognition_t *ptr);
+
+void vireo_flow_media_unheard_free(vireo_flow_media_unheard_t *ptr);
 
 void vireo_flow_media_gather_result_free(vireo_flow_media_gather_result_t *ptr);
 

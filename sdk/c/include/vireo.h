@@ -235,6 +235,43 @@ enum { VIREO_NONE = -1 }; /* for an option: 0, where 0 stands for the default */
 typedef enum vireo_barge_in { VIREO_BARGE_IN_ON, VIREO_BARGE_IN_OFF, VIREO_BARGE_IN_DEAF } vireo_barge_in;
 typedef enum vireo_type_ahead { VIREO_TYPE_AHEAD_KEEP, VIREO_TYPE_AHEAD_FLUSH } vireo_type_ahead;
 
+/* What the caller may say: one grammar of a kind, as the fields below it are needed. */
+typedef enum vireo_grammar_kind {
+    VIREO_PHRASES,   /* one of `phrases` */
+    VIREO_SPOKEN_DIGITS, /* `min` to `max` digits, one by one: "0421" */
+    VIREO_NUMBER,    /* "-12.5" */
+    VIREO_YES_NO,    /* "yes", "no" */
+    VIREO_DATE,      /* "2026-11-22" */
+    VIREO_DICTATION  /* anything, where the language's model can do that */
+} vireo_grammar_kind;
+
+typedef struct vireo_phrase {
+    const char *text;  /* the words */
+    const char *value; /* what the flow gets for them; the text */
+} vireo_phrase;
+
+typedef struct vireo_grammar {
+    vireo_grammar_kind kind;
+    const vireo_phrase *phrases; /* VIREO_SAID({"sales"}, {"the boss", "management"}) */
+    int min, max;                /* 1 to 32 */
+} vireo_grammar;
+
+/* A list of phrases, and of grammars: both first fields of a vireo_speech. */
+#define VIREO_SAID(...) ((const vireo_phrase[]){__VA_ARGS__, {NULL, NULL}})
+#define VIREO_GRAMMARS(...) ((const vireo_grammar[]){__VA_ARGS__}), \
+    sizeof((const vireo_grammar[]){__VA_ARGS__}) / sizeof(vireo_grammar)
+
+typedef struct vireo_speech {
+    const vireo_grammar *grammars; /* 1 to 16 */
+    size_t grammar_count;
+    const char *language;      /* BCP 47, what the caller speaks; the gather's */
+    float min_confidence;      /* 0.5; below, it is misheard */
+    int alternatives;          /* other readings told, at most; none */
+    uint32_t end_of_speech_ms; /* silence that ends it, 700 */
+    uint32_t longest_ms;       /* 10,000 */
+    int barge_in_ms;           /* speech that stops the prompt, 300; VIREO_NONE for 0 */
+} vireo_speech;
+
 typedef struct vireo_gather_options {
     vireo_prompt prompt;
     const char *language;        /* BCP 47; the call's own */
@@ -248,13 +285,36 @@ typedef struct vireo_gather_options {
     uint32_t inter_digit_timeout_ms; /* 3,000 */
     int attempts;                /* 3 */
     vireo_prompt no_input, no_match; /* heard before the prompt is repeated; nothing */
+    const vireo_speech *speech;  /* what the caller may say instead; keys alone */
 } vireo_gather_options;
 
-typedef enum vireo_gathered_kind { VIREO_DIGITS, VIREO_NO_INPUT, VIREO_NO_MATCH } vireo_gathered_kind;
+typedef enum vireo_gathered_kind {
+    VIREO_DIGITS,
+    VIREO_NO_INPUT,
+    VIREO_NO_MATCH,
+    VIREO_SPEECH,   /* what was said, and matches */
+    VIREO_MISHEARD, /* what was said, and does not match or is not sure enough */
+    VIREO_UNHEARD   /* the recognizer could not listen, and no digits came: ask for keys */
+} vireo_gathered_kind;
+
+typedef enum vireo_unheard_reason { VIREO_RECOGNIZER_BUSY, VIREO_NO_MODEL, VIREO_RECOGNIZER_FAILED } vireo_unheard_reason;
+
+/* What was said, or another reading of it. */
+typedef struct vireo_reading {
+    const char *value; /* as the grammar says; "" where none matches */
+    const char *text;  /* the words */
+    float confidence;  /* 0.0 to 1.0 */
+} vireo_reading;
 
 typedef struct vireo_gathered {
     vireo_gathered_kind kind;
-    const char *digits; /* of VIREO_NO_MATCH: what was pressed; of VIREO_NO_INPUT: "" */
+    const char *digits; /* of VIREO_NO_MATCH and VIREO_UNHEARD: what was pressed; else without VIREO_DIGITS: "" */
+    vireo_reading said;    /* of VIREO_SPEECH and VIREO_MISHEARD */
+    int grammar;        /* which of the grammars it is, from 0 */
+    const vireo_reading *alternatives; /* other readings, best first */
+    size_t alternative_count;
+    vireo_unheard_reason reason; /* of VIREO_UNHEARD */
+    const char *why;             /* in words, for the log */
 } vireo_gathered;
 
 vireo_error vireo_gather(vireo_gather_options options, vireo_gathered *gathered);

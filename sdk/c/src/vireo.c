@@ -377,6 +377,86 @@ static uint8_t small(int number) {
     return number < 0 ? 0 : number > 255 ? 255 : (uint8_t)number;
 }
 
+static vireo_flow_media_grammar_t contract_grammar(const vireo_grammar *from) {
+    vireo_flow_media_grammar_t grammar = {.tag = (uint8_t)from->kind};
+    if (from->kind == VIREO_SPOKEN_DIGITS) {
+        grammar.val.digits = (vireo_flow_media_digit_count_t){small(from->min), small(from->max)};
+    } else if (from->kind == VIREO_PHRASES) {
+        size_t count = 0;
+        while (from->phrases && from->phrases[count].text)
+            count++;
+        grammar.val.phrases.ptr = many(count, sizeof *grammar.val.phrases.ptr);
+        grammar.val.phrases.len = count;
+        for (size_t i = 0; i < count; i++)
+            grammar.val.phrases.ptr[i] = (vireo_flow_media_phrase_t){
+                contract_text(from->phrases[i].text), option(from->phrases[i].value)};
+    }
+    return grammar;
+}
+
+static vireo_flow_media_option_speech_options_t contract_speech(const vireo_speech *from) {
+    vireo_flow_media_option_speech_options_t speech = {.is_some = from != NULL};
+    if (!from)
+        return speech;
+    speech.val = (vireo_flow_media_speech_options_t){
+        .grammars = {many(from->grammar_count, sizeof *speech.val.grammars.ptr), from->grammar_count},
+        .language = option(from->language),
+        .min_confidence = from->min_confidence > 0 ? from->min_confidence : 0.5f,
+        .alternatives = small(from->alternatives),
+        .end_of_speech_ms = from->end_of_speech_ms ? from->end_of_speech_ms : 700,
+        .longest_ms = from->longest_ms ? from->longest_ms : 10000,
+        .barge_in_ms = from->barge_in_ms == 0  ? 300
+                       : from->barge_in_ms < 0 ? 0
+                                               : (uint32_t)from->barge_in_ms,
+    };
+    for (size_t i = 0; i < from->grammar_count; i++)
+        speech.val.grammars.ptr[i] = contract_grammar(&from->grammars[i]);
+    return speech;
+}
+
+static void forget_speech(vireo_flow_media_option_speech_options_t speech) {
+    if (!speech.is_some)
+        return;
+    for (size_t i = 0; i < speech.val.grammars.len; i++)
+        if (speech.val.grammars.ptr[i].tag == VIREO_PHRASES)
+            free(speech.val.grammars.ptr[i].val.phrases.ptr);
+    free(speech.val.grammars.ptr);
+}
+
+static void take_recognition(const vireo_flow_media_recognition_t *from, vireo_gathered *gathered) {
+    gathered->said = (vireo_reading){text(from->value), text(from->text), from->confidence};
+    gathered->grammar = from->grammar;
+    vireo_reading *others = many(from->alternatives.len, sizeof *others);
+    for (size_t i = 0; i < from->alternatives.len; i++) {
+        const vireo_flow_media_alternative_t *other = &from->alternatives.ptr[i];
+        others[i] = (vireo_reading){text(other->value), text(other->text), other->confidence};
+    }
+    gathered->alternatives = others;
+    gathered->alternative_count = from->alternatives.len;
+}
+
+static void take_gathered(const vireo_flow_media_gather_result_t *from, vireo_gathered *gathered) {
+    *gathered = (vireo_gathered){.kind = (vireo_gathered_kind)from->tag, .digits = "", .why = ""};
+    gathered->said = (vireo_reading){"", "", 0};
+    switch (gathered->kind) {
+    case VIREO_DIGITS:
+    case VIREO_NO_MATCH:
+        gathered->digits = text(from->val.digits);
+        break;
+    case VIREO_NO_INPUT:
+        break;
+    case VIREO_SPEECH:
+    case VIREO_MISHEARD:
+        take_recognition(&from->val.speech, gathered);
+        break;
+    case VIREO_UNHEARD:
+        gathered->digits = text(from->val.unheard.digits);
+        gathered->reason = (vireo_unheard_reason)from->val.unheard.reason;
+        gathered->why = text(from->val.unheard.text);
+        break;
+    }
+}
+
 vireo_error vireo_gather(vireo_gather_options options, vireo_gathered *gathered) {
     int most = options.max_digits ? options.max_digits : longest(options.accept);
     const char *terminators = options.terminators ? options.terminators : most == 1 ? "" : "#";
@@ -394,6 +474,7 @@ vireo_error vireo_gather(vireo_gather_options options, vireo_gathered *gathered)
         .attempts = options.attempts ? small(options.attempts) : 3,
         .no_input_prompt = contract_prompt(options.no_input),
         .no_match_prompt = contract_prompt(options.no_match),
+        .speech = contract_speech(options.speech),
     };
     flow_error_t error;
     vireo_flow_media_gather_result_t result;
@@ -402,10 +483,10 @@ vireo_error vireo_gather(vireo_gather_options options, vireo_gathered *gathered)
     forget(how.no_input_prompt);
     forget(how.no_match_prompt);
     free(how.accept.ptr);
+    forget_speech(how.speech);
     if (why != VIREO_OK)
         return why;
-    gathered->kind = (vireo_gathered_kind)result.tag;
-    gathered->digits = gathered->kind == VIREO_NO_INPUT ? "" : text(result.val.digits);
+    take_gathered(&result, gathered);
     return VIREO_OK;
 }
 

@@ -175,10 +175,14 @@ impl<'call> Gather<'call> {
             wit::GatherResult::Digits(digits) => Gathered::Digits(digits),
             wit::GatherResult::NoInput => Gathered::NoInput,
             wit::GatherResult::NoMatch(keys) => Gathered::NoMatch(keys),
+            // Only a gather that listens is answered so, and this one does not.
+            wit::GatherResult::Speech(_)
+            | wit::GatherResult::Misheard(_)
+            | wit::GatherResult::Unheard(_) => Gathered::NoInput,
         })
     }
 
-    fn into_contract(self) -> wit::GatherOptions {
+    pub(crate) fn into_contract(self) -> wit::GatherOptions {
         let max_digits = self.max_digits.unwrap_or_else(|| longest(&self.accept));
         let terminators = self
             .terminators
@@ -197,6 +201,7 @@ impl<'call> Gather<'call> {
             attempts: self.attempts,
             no_input_prompt: self.no_input.into_contract(),
             no_match_prompt: self.no_match.into_contract(),
+            speech: None,
         }
     }
 }

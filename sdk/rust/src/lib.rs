@@ -55,6 +55,7 @@ mod prompt;
 mod record;
 pub mod say;
 pub mod settings;
+mod speech;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 
@@ -77,12 +78,14 @@ pub use error::{Error, Result};
 pub use gather::{BargeIn, Gather, Gathered, TypeAhead};
 pub use prompt::{Part, Prompt, Tone, beep, file, recording, silence, text, tone};
 pub use record::{Message, Record, RecordEnd, RecordingId};
+pub use speech::{Alternative, Answer, Recognition, Speech, SpokenGather, Unheard, UnheardReason};
 
 /// All that a usual flow needs: `use vireo_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::gather::Gathered::{self, Digits, NoInput, NoMatch};
     pub use crate::{
-        BargeIn, Call, Error, Event, Message, Prompt, RecordEnd, Refusal, Result, TypeAhead,
+        Answer, BargeIn, Call, Error, Event, Message, Prompt, RecordEnd, Refusal, Result, Speech,
+        TypeAhead,
     };
     pub use crate::{beep, file, recording, silence, text, tone};
     pub use crate::{clock, http, kv, say, settings};

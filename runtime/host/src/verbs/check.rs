@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::say;
+use super::{say, speech};
 use crate::contract::{Error, GatherOptions, Part, PlayOptions, RecordOptions, Tone};
 
 pub(super) type Check = Result<(), Error>;
@@ -174,7 +174,8 @@ pub(super) fn gather_options(options: &GatherOptions) -> Check {
     )?;
     range("attempts", options.attempts, 1, 10)?;
     prompt("no-input-prompt", &options.no_input_prompt)?;
-    prompt("no-match-prompt", &options.no_match_prompt)
+    prompt("no-match-prompt", &options.no_match_prompt)?;
+    options.speech.as_ref().map_or(Ok(()), speech::check)
 }
 
 fn accept(pattern: &str) -> Check {

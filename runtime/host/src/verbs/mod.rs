@@ -10,6 +10,7 @@ mod log;
 mod media;
 mod say;
 mod settings;
+mod speech;
 #[cfg(test)]
 mod tests;
 

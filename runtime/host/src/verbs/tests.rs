@@ -83,6 +83,7 @@ fn gather() -> GatherOptions {
         attempts: 10,
         no_input_prompt: vec![Part::Silence(60_000)],
         no_match_prompt: vec![Part::Tone(tone())],
+        speech: None,
     }
 }
 

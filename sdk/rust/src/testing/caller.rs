@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::host;
 use super::services::milliseconds;
-use super::state::{Deed, Ended, State};
-use crate::{Call, Result};
+use super::state::{Deed, Ended, Said, State};
+use crate::{Call, Result, UnheardReason};
 
 /// A caller with a script: what surrounds the call, and what the caller does, in order.
 ///
@@ -96,6 +96,12 @@ impl Caller {
         self
     }
 
+    /// The recognizer cannot listen in this call, for this reason.
+    pub fn unheard(mut self, reason: UnheardReason) -> Self {
+        self.state.unheard = Some(reason);
+        self
+    }
+
     /// An HTTP server's answer to a request for exactly this URL. Given twice for a URL, the first
     /// request gets the first answer; the last is given again and again.
     pub fn http(mut self, url: impl Into<String>, status: u16, body: impl Into<Vec<u8>>) -> Self {
@@ -129,6 +135,26 @@ impl Caller {
     /// `presses("#")`, `hangs_up()`, anything else: silence.
     pub fn speaks(self, length: Duration) -> Self {
         self.does(Deed::Speak(length))
+    }
+
+    /// Says this where the flow listens: a phrase as the flow wrote it, digits as "0421", a number
+    /// as "-12.5", "yes" or "no", a day as "2026-11-22". What fits no grammar is misheard. While the
+    /// flow only collects keys it is not heard.
+    pub fn says(self, text: impl Into<String>) -> Self {
+        self.says_with_confidence(text, 1.0)
+    }
+
+    /// As [`Caller::says`], understood with this confidence, 0.0 to 1.0.
+    pub fn says_with_confidence(self, text: impl Into<String>, confidence: f32) -> Self {
+        self.does(Deed::Say(Said {
+            text: text.into(),
+            confidence,
+        }))
+    }
+
+    /// Says something that nobody can understand.
+    pub fn mumbles(self) -> Self {
+        self.says_with_confidence("", 0.0)
     }
 
     /// Does nothing, so that the flow's time-out comes true.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::speech;
 use super::state::{Background, CallRecording, Deed, Kept, State, wrong_state};
 use crate::contract::vireo::flow::media::{
     BargeIn, GatherOptions, GatherResult, Message, Part, PlayEnd, PlayOptions, RecordEnd,
-    RecordOptions, TypeAhead,
+    RecordOptions, SpeechOptions, TypeAhead, Unheard, UnheardReason,
 };
 use crate::contract::vireo::flow::types::Error;
 
@@ -55,10 +56,16 @@ impl State {
         for _ in 0..options.attempts {
             self.ask(&[before, &options.prompt].concat(), options.barge_in)?;
             result = self.entry(options)?;
+            if let (Some(_), Some(reason)) = (&options.speech, self.unheard) {
+                // Row 26.
+                result = unheard(reason, result);
+            }
             before = match &result {
-                GatherResult::Digits(_) => break,
+                GatherResult::Digits(_) | GatherResult::Speech(_) | GatherResult::Unheard(_) => {
+                    break;
+                }
                 GatherResult::NoInput => &options.no_input_prompt,
-                GatherResult::NoMatch(_) => &options.no_match_prompt,
+                GatherResult::NoMatch(_) | GatherResult::Misheard(_) => &options.no_match_prompt,
             };
         }
         Ok(result)
@@ -78,7 +85,7 @@ impl State {
         Ok(())
     }
 
-    /// Rows 6 to 13: one attempt, after its prompt.
+    /// Rows 6 to 13 and 19 to 23: one attempt, after its prompt.
     fn entry(&mut self, options: &GatherOptions) -> Result<GatherResult, Error> {
         let least = usize::from(options.min_digits);
         let mut entry = String::new();
@@ -88,8 +95,11 @@ impl State {
                     self.services.passes(options.inter_digit_timeout_ms);
                     break;
                 }
-                if self.pressed()? {
-                    continue;
+                let listens = options.speech.as_ref().filter(|_| self.unheard.is_none());
+                match self.does(listens)? {
+                    Does::Presses => continue,
+                    Does::Says(result) => return Ok(result),
+                    Does::Nothing => {}
                 }
                 self.services.passes(options.first_digit_timeout_ms);
                 return Ok(GatherResult::NoInput);
@@ -116,17 +126,24 @@ impl State {
         })
     }
 
-    /// Does the caller press keys now? Otherwise the caller is silent.
-    fn pressed(&mut self) -> Result<bool, Error> {
+    /// What the caller does now, where the flow collects keys and may listen.
+    fn does(&mut self, listens: Option<&SpeechOptions>) -> Result<Does, Error> {
         loop {
             match self.deeds.front() {
                 Some(Deed::Press(_) | Deed::PressWhilePlaying(_)) => {
                     self.press();
-                    return Ok(true);
+                    return Ok(Does::Presses);
+                }
+                Some(Deed::Say(said)) => {
+                    let result = listens.map(|options| speech::understood(options, said));
+                    self.deeds.pop_front();
+                    if let Some(result) = result {
+                        return Ok(Does::Says(result));
+                    }
                 }
                 Some(Deed::Silence) => {
                     self.deeds.pop_front();
-                    return Ok(false);
+                    return Ok(Does::Nothing);
                 }
                 Some(Deed::Hold) => self.hold(),
                 Some(Deed::Speak(_)) => drop(self.deeds.pop_front()),
@@ -193,7 +210,7 @@ impl State {
                     return RecordEnd::HungUp;
                 }
                 Some(Deed::Hold) => self.hold(),
-                Some(Deed::PressWhilePlaying(_) | Deed::Speak(_)) => break,
+                Some(Deed::PressWhilePlaying(_) | Deed::Speak(_) | Deed::Say(_)) => break,
             }
         }
         match options.silence_ms {
@@ -276,6 +293,27 @@ impl State {
             ))),
         }
     }
+}
+
+/// What the caller does where the flow collects.
+enum Does {
+    Presses,
+    Says(GatherResult),
+    Nothing,
+}
+
+/// What becomes of an attempt in which the recognizer could not listen.
+fn unheard(reason: UnheardReason, result: GatherResult) -> GatherResult {
+    let digits = match result {
+        GatherResult::NoInput => String::new(),
+        GatherResult::NoMatch(digits) => digits,
+        other => return other,
+    };
+    GatherResult::Unheard(Unheard {
+        reason,
+        text: "the test says so".to_owned(),
+        digits,
+    })
 }
 
 /// What a part is called among what was heard.

@@ -26,6 +26,7 @@ mod caller;
 pub(crate) mod host;
 mod media;
 mod services;
+mod speech;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -7,15 +7,17 @@ use std::time::Duration;
 use super::services::Services;
 use crate::contract::vireo::flow::call::{Event, Info, Refusal};
 use crate::contract::vireo::flow::http::Request;
+use crate::contract::vireo::flow::media::UnheardReason;
 use crate::contract::vireo::flow::types::Error as Failure;
 use crate::{Error, Result};
 
 /// Something that the caller does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Deed {
     Press(String),
     PressWhilePlaying(String),
     Speak(Duration),
+    Say(Said),
     Silence,
     Hold,
     HangUp,
@@ -27,11 +29,21 @@ impl fmt::Display for Deed {
             Self::Press(keys) => write!(f, "press {keys}"),
             Self::PressWhilePlaying(keys) => write!(f, "press {keys} while a prompt plays"),
             Self::Speak(length) => write!(f, "speak for {length:?}"),
+            Self::Say(said) => write!(f, "say {:?}", said.text),
             Self::Silence => f.write_str("be silent"),
             Self::Hold => f.write_str("hold"),
             Self::HangUp => f.write_str("hang up"),
         }
     }
+}
+
+/// What the caller says where the flow listens.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Said {
+    /// Empty: nothing that can be understood.
+    pub text: String,
+    /// 0.0 to 1.0.
+    pub confidence: f32,
 }
 
 /// How far the call has come.
@@ -88,6 +100,8 @@ pub(super) struct State {
     pub recording: CallRecording,
     pub recordings: u32,
     pub messages: Vec<Kept>,
+    /// Why the recognizer cannot listen; none when it can.
+    pub unheard: Option<UnheardReason>,
 }
 
 impl Default for State {
@@ -121,6 +135,7 @@ impl Default for State {
             recording: CallRecording::default(),
             recordings: 0,
             messages: Vec::new(),
+            unheard: None,
         }
     }
 }
@@ -234,7 +249,7 @@ impl State {
             match self.deeds.front() {
                 Some(Deed::Press(_) | Deed::PressWhilePlaying(_)) => self.press(),
                 Some(Deed::Hold) => self.hold(),
-                Some(Deed::Speak(_)) => drop(self.deeds.pop_front()),
+                Some(Deed::Speak(_) | Deed::Say(_)) => drop(self.deeds.pop_front()),
                 Some(Deed::Silence) => {
                     self.deeds.pop_front();
                     self.services.passes(timeout_ms);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::{Caller, End};
+use crate::UnheardReason;
 use crate::prelude::*;
 
 /// One gather with what a test sets, by itself.
@@ -68,6 +69,79 @@ fn a_gather_collects_by_its_table() {
         (open("9123#"), open("91#"), open("0#")),
         (wrong("9123"), wrong("91"), wrong("0"))
     );
+}
+
+/// One gather that listens for two departments, four digits, yes and no.
+fn answered(caller: Caller) -> (Result<Answer>, Vec<String>) {
+    let mut result = None;
+    let call = caller.calls(|call| {
+        let speech = Speech::new()
+            .phrases(["sales"])
+            .phrase("the boss", "management")
+            .digits(4)
+            .yes_no();
+        let menu = call.gather("menu").no_input("quiet").no_match("sorry");
+        result = Some(menu.accept(["1"]).attempts(2).listen(speech).collect());
+        Ok(())
+    });
+    (result.unwrap(), call.heard().to_vec())
+}
+
+#[test]
+fn a_gather_understands_what_is_said() {
+    let new = Caller::new;
+    let none = || Answer::NoInput;
+    let said = |value: &str, text: &str, grammar: usize| {
+        Answer::Speech(crate::Recognition {
+            value: value.to_owned(),
+            text: text.to_owned(),
+            confidence: 1.0,
+            grammar,
+            alternatives: Vec::new(),
+        })
+    };
+    #[rustfmt::skip]
+    let table: [(&str, Caller, Answer, &[&str]); 7] = [
+        ("22 a phrase", new().says("Sales"), said("sales", "Sales", 0), &["menu"]),
+        ("22 its value", new().says("the boss"), said("management", "the boss", 0), &["menu"]),
+        ("22 digits", new().says("0421"), said("0421", "0421", 1), &["menu"]),
+        ("19 keys win", new().presses("1"), Answer::Digits("1".into()), &["menu"]),
+        ("23 once more", new().says("the moon").says("no"), said("no", "no", 2), &["menu", "sorry", "menu"]),
+        ("15 says nothing at last", new().mumbles().silent(), none(), &["menu", "sorry", "menu"]),
+        ("14 says nothing at first", new().silent().says("yes"), said("yes", "yes", 2), &["menu", "quiet", "menu"]),
+    ];
+    for (name, caller, result, heard) in table {
+        let heard = heard.iter().map(|&name| name.to_owned()).collect();
+        assert_eq!(answered(caller), (Ok(result), heard), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_sure_enough_is_misheard() {
+    let caller = Caller::new()
+        .says("moon")
+        .says_with_confidence("sales", 0.49);
+    let (Ok(Answer::Misheard(said)), _) = answered(caller) else {
+        panic!("not misheard");
+    };
+    assert_eq!(
+        (said.text.as_str(), said.value.as_str()),
+        ("sales", "sales")
+    );
+}
+
+#[test]
+fn a_recognizer_that_cannot_listen_leaves_the_keys() {
+    let busy = || Caller::new().unheard(UnheardReason::Busy);
+    assert_eq!(
+        answered(busy().presses("1")).0,
+        Ok(Answer::Digits("1".to_owned()))
+    );
+    let (Ok(Answer::Unheard(why)), heard) = answered(busy().silent()) else {
+        panic!("heard after all");
+    };
+    assert_eq!((why.reason, why.digits.as_str()), (UnheardReason::Busy, ""));
+    assert_eq!(heard, ["menu"], "no further attempt");
 }
 
 #[test]

@@ -78,6 +78,17 @@ static vireo_error prompts(void) {
     return vireo_stop_playing();
 }
 
+static void tell(const char *how, const vireo_gathered *gathered) {
+    const char *others = "";
+    for (size_t i = 0; i < gathered->alternative_count; i++) {
+        const vireo_reading *other = &gathered->alternatives[i];
+        others = vireo_text("%s, [%s] [%s] %d", others, other->value, other->text, (int)(other->confidence * 100));
+    }
+    const vireo_reading *said = &gathered->said;
+    vireo_info("%s [%s] [%s] %d %d%s", how, said->value, said->text, (int)(said->confidence * 100),
+               gathered->grammar, others);
+}
+
 static void show(const vireo_gathered *gathered) {
     switch (gathered->kind) {
     case VIREO_DIGITS:
@@ -89,6 +100,17 @@ static void show(const vireo_gathered *gathered) {
     case VIREO_NO_MATCH:
         vireo_info("no match [%s]", gathered->digits);
         break;
+    case VIREO_SPEECH:
+        tell("said", gathered);
+        break;
+    case VIREO_MISHEARD:
+        tell("misheard", gathered);
+        break;
+    case VIREO_UNHEARD: {
+        static const char *const reasons[] = {"busy", "no model", "failed"};
+        vireo_info("unheard, %s: %s [%s]", reasons[gathered->reason], gathered->why, gathered->digits);
+        break;
+    }
     }
 }
 
@@ -119,6 +141,31 @@ static vireo_error keys(void) {
     show(&gathered);
     VIREO_TRY(vireo_flush_digits());
     return vireo_send_digits("12,#");
+}
+
+static vireo_error speech(void) {
+    const vireo_speech everything = {
+        VIREO_GRAMMARS({VIREO_PHRASES, .phrases = VIREO_SAID({"sales", NULL}, {"客服", "service"})},
+                       {VIREO_SPOKEN_DIGITS, .min = 2, .max = 4}, {VIREO_NUMBER}, {VIREO_YES_NO}, {VIREO_DATE},
+                       {VIREO_DICTATION}),
+        .language = "zh-CN",
+        .min_confidence = 0.25f,
+        .alternatives = 2,
+        .end_of_speech_ms = 900,
+        .longest_ms = 20000,
+        .barge_in_ms = VIREO_NONE,
+    };
+    const vireo_speech yes_no = {VIREO_GRAMMARS({VIREO_YES_NO})};
+    vireo_gathered gathered;
+    VIREO_TRY(
+        vireo_gather((vireo_gather_options){.prompt = {"ask"}, .attempts = 1, .speech = &everything}, &gathered));
+    show(&gathered);
+    VIREO_TRY(vireo_gather((vireo_gather_options){.prompt = {"sure"}, .speech = &yes_no}, &gathered));
+    show(&gathered);
+    VIREO_TRY(vireo_gather(
+        (vireo_gather_options){.prompt = {"menu"}, .accept = VIREO_ACCEPT("1"), .speech = &yes_no}, &gathered));
+    show(&gathered);
+    return VIREO_OK;
 }
 
 static vireo_error recordings(void) {
@@ -217,6 +264,7 @@ vireo_error everything(void) {
     VIREO_TRY(the_call());
     VIREO_TRY(prompts());
     VIREO_TRY(keys());
+    VIREO_TRY(speech());
     VIREO_TRY(recordings());
     VIREO_TRY(services());
     vireo_hangup();

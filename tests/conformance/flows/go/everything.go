@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 
 // everything calls every function of the contract.
 func everything(call *flow.Call) error {
-	for _, part := range []func(*flow.Call) error{theCall, prompts, keys, recordings, store, services} {
+	for _, part := range []func(*flow.Call) error{theCall, prompts, keys, speech, recordings, store, services} {
 		if err := part(call); err != nil {
 			return err
 		}
@@ -152,6 +153,60 @@ func keys(call *flow.Call) error {
 		}
 	}
 	return first(call.FlushDigits(), call.SendDigits("12,#"))
+}
+
+func speech(call *flow.Call) error {
+	everything := flow.Speech{
+		Grammars: []flow.Grammar{
+			flow.Phrases(flow.Phrase{Text: "sales"}, flow.Phrase{Text: "客服", Value: "service"}),
+			flow.SpokenDigits(2, 4),
+			flow.SpokenNumber(),
+			flow.YesNo(),
+			flow.SpokenDate(),
+			flow.Dictation(),
+		},
+		Language:      "zh-CN",
+		MinConfidence: 0.25,
+		Alternatives:  2,
+		EndOfSpeech:   900 * time.Millisecond,
+		Longest:       20 * time.Second,
+		BargeIn:       flow.None,
+	}
+	yesNo := flow.Speech{Grammars: []flow.Grammar{flow.YesNo()}}
+	prompts := []string{"ask", "sure", "menu"}
+	options := []flow.GatherOptions{
+		{Attempts: 1, Speech: &everything},
+		{Speech: &yesNo},
+		{Accept: []string{"1"}, Speech: &yesNo},
+	}
+	for i, prompt := range prompts {
+		gathered, err := call.Gather(flow.File(prompt), options[i])
+		if err != nil {
+			return err
+		}
+		switch gathered.Kind {
+		case flow.Spoken:
+			flow.Infof("said %s", told(gathered.Said))
+		case flow.Misheard:
+			flow.Infof("misheard %s", told(gathered.Said))
+		case flow.Unheard:
+			reason := map[flow.UnheardReason]string{
+				flow.UnheardBusy:    "busy",
+				flow.UnheardNoModel: "no model",
+				flow.UnheardFailed:  "failed",
+			}[gathered.Reason]
+			flow.Infof("unheard, %s: %s [%s]", reason, gathered.Why, gathered.Keys)
+		}
+	}
+	return nil
+}
+
+func told(said flow.Recognition) string {
+	text := fmt.Sprintf("[%s] [%s] %v %d", said.Value, said.Text, said.Confidence*100, said.Grammar)
+	for _, other := range said.Alternatives {
+		text += fmt.Sprintf(", [%s] [%s] %v", other.Value, other.Text, other.Confidence*100)
+	}
+	return text
 }
 
 func recordings(call *flow.Call) error {

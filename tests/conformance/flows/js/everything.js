@@ -3,12 +3,15 @@ import { clock } from "../../../../sdk/js/clock.js";
 import { http } from "../../../../sdk/js/http.js";
 import { kv } from "../../../../sdk/js/kv.js";
 import { settings } from "../../../../sdk/js/settings.js";
-import { ANY_KEY, beep, debug, error, info, recording, say, silence, text, tone, warn } from "../../../../sdk/js/vireo.js";
+import {
+  ANY_KEY, beep, debug, error, info, recording, say, silence, spoken, text, tone, warn,
+} from "../../../../sdk/js/vireo.js";
 
 export function everything(call) {
   theCall(call);
   prompts(call);
   keys(call);
+  speech(call);
   recordings(call);
   services();
   call.hangup();
@@ -92,6 +95,37 @@ function keys(call) {
 function show({ kind, digits, pressed }) {
   if (kind === "digits") info(`digits [${digits}]`);
   else info(kind === "no-input" ? "no input" : `no match [${pressed}]`);
+}
+
+function speech(call) {
+  const grammars = [
+    spoken.phrases("sales", ["客服", "service"]),
+    spoken.digits(2, 4),
+    spoken.number(),
+    spoken.yesNo(),
+    spoken.date(),
+    spoken.dictation(),
+  ];
+  const everything = {
+    grammars,
+    language: "zh-CN",
+    minConfidence: 0.25,
+    alternatives: 2,
+    endOfSpeech: 900,
+    longest: 20_000,
+    bargeIn: 0,
+  };
+  const yesNo = { grammars: [spoken.yesNo()] };
+  answered(call.gather("ask", { attempts: 1, speech: everything }));
+  answered(call.gather("sure", { speech: yesNo }));
+  answered(call.gather("menu", { accept: ["1"], speech: yesNo }));
+}
+
+function answered({ kind, said, reason, why, pressed }) {
+  if (kind === "unheard") return info(`unheard, ${reason.replace("-", " ")}: ${why} [${pressed}]`);
+  const one = ({ value, text, confidence }) => `[${value}] [${text}] ${confidence * 100}`;
+  const others = said.alternatives.map((other) => `, ${one(other)}`);
+  info(`${kind === "speech" ? "said" : kind} ${one(said)} ${said.grammar}${others.join("")}`);
 }
 
 function recordings(call) {

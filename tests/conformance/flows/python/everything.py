@@ -1,8 +1,8 @@
 """Every function of the contract."""
 
 from vireo import (
-    ANY_KEY, BargeIn, DateStyle, Gender, Hours, RecordEnd, Refusal, TypeAhead, beep, clock, debug, error, http,
-    info, kv, recording, say, settings, silence, text, tone, warn,
+    ANY_KEY, BargeIn, DateStyle, Gender, Hours, RecordEnd, Refusal, Speech, TypeAhead, UnheardReason, beep, clock,
+    debug, error, http, info, kv, recording, say, settings, silence, spoken, text, tone, warn,
 )
 
 
@@ -10,6 +10,7 @@ def run(call):
     the_call(call)
     prompts(call)
     keys(call)
+    speech(call)
     recordings(call)
     services()
     call.hangup()
@@ -101,6 +102,41 @@ def show(gathered):
         info(f"no match [{gathered.pressed}]")
     else:
         info("no input")
+
+
+def speech(call):
+    everything = Speech(
+        [
+            spoken.phrases("sales", ("客服", "service")),
+            spoken.digits(2, 4),
+            spoken.number(),
+            spoken.yes_no(),
+            spoken.date(),
+            spoken.dictation(),
+        ],
+        language="zh-CN",
+        min_confidence=0.25,
+        alternatives=2,
+        end_of_speech=900,
+        longest=20_000,
+        barge_in=0,
+    )
+    yes_no = Speech([spoken.yes_no()])
+    answered(call.gather("ask", attempts=1, speech=everything))
+    answered(call.gather("sure", speech=yes_no))
+    answered(call.gather("menu", accept=["1"], speech=yes_no))
+
+
+def answered(gathered):
+    if gathered.unheard is not None:
+        why = gathered.unheard
+        reason = UnheardReason(why.reason).name.lower().replace("_", " ")
+        info(f"unheard, {reason}: {why.text} [{why.digits}]")
+        return
+    how, said = ("said", gathered.said) if gathered.said else ("misheard", gathered.misheard)
+    one = lambda it: f"[{it.value}] [{it.text}] {it.confidence * 100:g}"
+    others = "".join(f", {one(other)}" for other in said.alternatives)
+    info(f"{how} {one(said)} {said.grammar}{others}")
 
 
 def recordings(call):

@@ -359,7 +359,101 @@ const (
 // Keys pressed before this gather began: use them, or throw them away first.
 type TypeAhead = uint8
 
-// Collecting digits. One gather makes `attempts` attempts; each is, in this order:
+// Something that the caller may say.
+type Phrase struct {
+	// The words, as they are written in the language: 1 to 200 bytes without digits.
+	Text string
+	// What the flow gets for it, at most 200 bytes; the text when absent.
+	Value witTypes.Option[string]
+}
+
+// How many digits are said.
+type DigitCount struct {
+	// 1 to 32, at most `max`.
+	Min uint8
+	// 1 to 32.
+	Max uint8
+}
+
+const (
+	// One of these, 1 to 500: "sales", "customer service".
+	GrammarPhrases uint8 = 0
+	// Digits one by one: "0421".
+	GrammarDigits uint8 = 1
+	// A number: "-12.5".
+	GrammarNumber uint8 = 2
+	// "yes" or "no", in whatever words the language has for them.
+	GrammarYesNo uint8 = 3
+	// A day, also as "tomorrow" or "next Friday": "2026-11-22".
+	GrammarDate uint8 = 4
+	// Anything, where the language's model can do that: the words.
+	GrammarDictation uint8 = 5
+)
+
+// What may be said. What the recognizer understood becomes a value of the form shown.
+type Grammar struct {
+	tag   uint8
+	value any
+}
+
+func (self Grammar) Tag() uint8 {
+	return self.tag
+}
+
+func (self Grammar) Phrases() []Phrase {
+	if self.tag != GrammarPhrases {
+		panic("tag mismatch")
+	}
+	return self.value.([]Phrase)
+}
+func (self Grammar) Digits() DigitCount {
+	if self.tag != GrammarDigits {
+		panic("tag mismatch")
+	}
+	return self.value.(DigitCount)
+}
+
+func MakeGrammarPhrases(value []Phrase) Grammar {
+	return Grammar{GrammarPhrases, value}
+}
+func MakeGrammarDigits(value DigitCount) Grammar {
+	return Grammar{GrammarDigits, value}
+}
+func MakeGrammarNumber() Grammar {
+	return Grammar{GrammarNumber, nil}
+}
+func MakeGrammarYesNo() Grammar {
+	return Grammar{GrammarYesNo, nil}
+}
+func MakeGrammarDate() Grammar {
+	return Grammar{GrammarDate, nil}
+}
+func MakeGrammarDictation() Grammar {
+	return Grammar{GrammarDictation, nil}
+}
+
+// Recognising speech. The names follow VoiceXML 2.0: `confidencelevel`, `maxnbest`,
+// `completetimeout`, `maxspeechtimeout` (6.3.2); a no-speech time-out is the gather's
+// `first-digit-timeout-ms`.
+type SpeechOptions struct {
+	// What may be said, 1 to 16 grammars; all are open at once.
+	Grammars []Grammar
+	// What the caller speaks; the gather's `language`, or the call's own, when absent.
+	Language witTypes.Option[string]
+	// What is recognised with less confidence is a no-match; 0.0 to 1.0.
+	MinConfidence float32
+	// How many other readings are told at most; 0 to 10.
+	Alternatives uint8
+	// Silence after speech that ends it, 100 to 10,000 ms.
+	EndOfSpeechMs uint32
+	// Longer speech is cut off and recognised as it is, 500 to 60,000 ms.
+	LongestMs uint32
+	// With `barge-in` = `on`: the least speech that stops the prompt, so that a cough does not;
+	// 0 to 5,000 ms.
+	BargeInMs uint32
+}
+
+// Collecting digits, or what is said. One gather makes `attempts` attempts; each is, in this order:
 //
 // | # | state | event | what happens |
 // | --- | --- | --- | --- |
@@ -380,6 +474,22 @@ type TypeAhead = uint8
 // | 15 | no-input, no-match | no attempt left | the gather returns `no-input` or `no-match`, whichever came last |
 // | 16 | any | the call ends | `hung-up` |
 //
+// With `speech`, the caller may say it as well. Keys and speech are open at the same time, and
+// the first to complete wins:
+//
+// | # | state | event | what happens |
+// | --- | --- | --- | --- |
+// | 17 | prompt, `barge-in` = `on` | it begins | the recognizer listens from now on |
+// | 18 | prompt, `off` / `deaf` | it ends | the recognizer listens from now on; what was said before is lost |
+// | 19 | listening | a key goes down | the recognizer stops; the attempt goes on with keys alone, as in 6 to 13 |
+// | 20 | prompt, listening | `barge-in-ms` of speech | the prompt stops, then 21 |
+// | 21 | collecting, listening | `barge-in-ms` of speech | the first-digit timer stops: where the answer ends is the recognizer's to find |
+// | 22 | listening | a grammar matches, with at least `min-confidence` | the gather returns `speech` |
+// | 23 | after 20 or 21 | an answer that matches nothing, or with less confidence | the attempt is a no-match: as 14, then `misheard` in 15 |
+// | 24 | before 20 or 21 | a sound without a word: a cough | it is passed over; the recognizer listens on, prompt and timer go on |
+// | 25 | listening, or about to | the recognizer cannot, or fails | keys alone for the rest of the attempt; a first-digit timer that 21 stopped starts again |
+// | 26 | attempt of 25 | it ends without an accepted entry | the gather returns `unheard`; no further attempt is made, because the flow knows better how to ask for keys |
+//
 // The names follow VoiceXML 2.0: `timeout`, `interdigittimeout`, `termchar`, `bargein`,
 // `noinput` and `nomatch` (6.3.2 to 6.3.4, appendix D). Two things differ: with a terminator
 // that no digit preceded the result is no-input, and a digit that can no longer match is
@@ -399,7 +509,7 @@ type GatherOptions struct {
 	Accept    []string
 	BargeIn   BargeIn
 	TypeAhead TypeAhead
-	// From the end of the prompt to the first digit, 100 to 600,000 ms.
+	// From the end of the prompt to the first digit, or to speech, 100 to 600,000 ms.
 	FirstDigitTimeoutMs uint32
 	// Between digits, 100 to 600,000 ms.
 	InterDigitTimeoutMs uint32
@@ -408,14 +518,65 @@ type GatherOptions struct {
 	// Heard before `prompt` when an attempt follows a no-input, or a no-match.
 	NoInputPrompt []Part
 	NoMatchPrompt []Part
+	// What the caller may say instead of pressing keys; absent: keys alone.
+	Speech witTypes.Option[SpeechOptions]
+}
+
+// Another reading of what was said.
+type Alternative struct {
+	Value string
+	Text  string
+	// 0.0 to 1.0.
+	Confidence float32
+}
+
+// What the caller said.
+type Recognition struct {
+	// As the grammar says; empty in `misheard`, where no grammar matches.
+	Value string
+	// The words that were understood.
+	Text string
+	// 0.0 to 1.0.
+	Confidence float32
+	// Which entry of `grammars` it is, from 0; 0 in `misheard`, where no grammar matches.
+	Grammar uint8
+	// Other readings, best first.
+	Alternatives []Alternative
+}
+
+const (
+	// As many callers are listened to as the server can.
+	UnheardReasonBusy uint8 = 0
+	// No model of the language is there, or it is broken, or it has not the words.
+	UnheardReasonNoModel uint8 = 1
+	// The recognizer failed in the middle, or was too slow.
+	UnheardReasonFailed uint8 = 2
+)
+
+// Why the recognizer did not listen.
+type UnheardReason = uint8
+
+// A gather whose recognizer could not listen.
+type Unheard struct {
+	Reason UnheardReason
+	// In words, with the error's code: for the log.
+	Text string
+	// What was pressed in the last attempt: nothing, or keys that are too few or not accepted.
+	Digits string
 }
 
 const (
 	GatherResultDigits uint8 = 0
-	// Nothing was pressed in the last attempt.
+	// Nothing was pressed, and nothing said, in the last attempt.
 	GatherResultNoInput uint8 = 1
 	// What was pressed in the last attempt, which was too short or not accepted.
 	GatherResultNoMatch uint8 = 2
+	// What was said, and matches.
+	GatherResultSpeech uint8 = 3
+	// What was said in the last attempt, which matches no grammar or is not sure enough.
+	GatherResultMisheard uint8 = 4
+	// The last attempt brought no digits, and the recognizer could not listen.
+	GatherResultUnheard uint8 = 5
 )
 
 // What a gather collected.
@@ -440,6 +601,24 @@ func (self GatherResult) NoMatch() string {
 	}
 	return self.value.(string)
 }
+func (self GatherResult) Speech() Recognition {
+	if self.tag != GatherResultSpeech {
+		panic("tag mismatch")
+	}
+	return self.value.(Recognition)
+}
+func (self GatherResult) Misheard() Recognition {
+	if self.tag != GatherResultMisheard {
+		panic("tag mismatch")
+	}
+	return self.value.(Recognition)
+}
+func (self GatherResult) Unheard() Unheard {
+	if self.tag != GatherResultUnheard {
+		panic("tag mismatch")
+	}
+	return self.value.(Unheard)
+}
 
 func MakeGatherResultDigits(value string) GatherResult {
 	return GatherResult{GatherResultDigits, value}
@@ -449,6 +628,15 @@ func MakeGatherResultNoInput() GatherResult {
 }
 func MakeGatherResultNoMatch(value string) GatherResult {
 	return GatherResult{GatherResultNoMatch, value}
+}
+func MakeGatherResultSpeech(value Recognition) GatherResult {
+	return GatherResult{GatherResultSpeech, value}
+}
+func MakeGatherResultMisheard(value Recognition) GatherResult {
+	return GatherResult{GatherResultMisheard, value}
+}
+func MakeGatherResultUnheard(value Unheard) GatherResult {
+	return GatherResult{GatherResultUnheard, value}
 }
 
 type RecordOptions struct {
@@ -755,7 +943,7 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 	pinner := &runtime.Pinner{}
 	defer pinner.Unpin()
 
-	returnArea := uintptr(witRuntime.Allocate(pinner, (16 + 14*4), 4))
+	returnArea := uintptr(witRuntime.Allocate(pinner, (32 + 21*4), 4))
 	slice := (options).Prompt
 	length := uint32(len(slice))
 	result := witRuntime.Allocate(pinner, uintptr(length*(6*4)), 4)
@@ -1301,8 +1489,112 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 
 	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 13*4))) = uint32(length37)
 	*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 12*4))) = uint32(uintptr(uintptr(result36)))
+
+	switch (options).Speech.Tag() {
+	case witTypes.OptionNone:
+		*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 14*4))) = int8(int32(0))
+
+	case witTypes.OptionSome:
+		payload := (options).Speech.Some()
+		*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 14*4))) = int8(int32(1))
+		slice43 := (payload).Grammars
+		length45 := uint32(len(slice43))
+		result44 := witRuntime.Allocate(pinner, uintptr(length45*(3*4)), 4)
+		for index, element := range slice43 {
+			base := unsafe.Add(result44, index*(3*4))
+
+			switch element.Tag() {
+			case GrammarPhrases:
+				payload := element.Phrases()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(0))
+				slice40 := payload
+				length42 := uint32(len(slice40))
+				result41 := witRuntime.Allocate(pinner, uintptr(length42*(5*4)), 4)
+				for index, element := range slice40 {
+					base := unsafe.Add(result41, index*(5*4))
+					utf838 := unsafe.Pointer(unsafe.StringData((element).Text))
+					pinner.Pin(utf838)
+					*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uint32(len((element).Text)))
+					*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0)) = uint32(uintptr(uintptr(utf838)))
+
+					switch (element).Value.Tag() {
+					case witTypes.OptionNone:
+						*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32(0))
+
+					case witTypes.OptionSome:
+						payload := (element).Value.Some()
+						*(*int8)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = int8(int32(1))
+						utf839 := unsafe.Pointer(unsafe.StringData(payload))
+						pinner.Pin(utf839)
+						*(*uint32)(unsafe.Add(unsafe.Pointer(base), (4 * 4))) = uint32(uint32(len(payload)))
+						*(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))) = uint32(uintptr(uintptr(utf839)))
+
+					default:
+						panic("unreachable")
+					}
+
+				}
+
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4))) = uint32(length42)
+				*(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)) = uint32(uintptr(uintptr(result41)))
+
+			case GrammarDigits:
+				payload := element.Digits()
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(1))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 4)) = int8(int32((payload).Min))
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), (1 + 1*4))) = int8(int32((payload).Max))
+
+			case GrammarNumber:
+
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(2))
+
+			case GrammarYesNo:
+
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(3))
+
+			case GrammarDate:
+
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(4))
+
+			case GrammarDictation:
+
+				*(*int8)(unsafe.Add(unsafe.Pointer(base), 0)) = int8(int32(5))
+
+			default:
+				panic("unreachable")
+			}
+
+		}
+
+		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 16*4))) = uint32(length45)
+		*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 15*4))) = uint32(uintptr(uintptr(result44)))
+
+		switch (payload).Language.Tag() {
+		case witTypes.OptionNone:
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 17*4))) = int8(int32(0))
+
+		case witTypes.OptionSome:
+			payload := (payload).Language.Some()
+			*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 17*4))) = int8(int32(1))
+			utf846 := unsafe.Pointer(unsafe.StringData(payload))
+			pinner.Pin(utf846)
+			*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 19*4))) = uint32(uint32(len(payload)))
+			*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 18*4))) = uint32(uintptr(uintptr(utf846)))
+
+		default:
+			panic("unreachable")
+		}
+		*(*float32)(unsafe.Add(unsafe.Pointer(returnArea), (16 + 20*4))) = (payload).MinConfidence
+		*(*int8)(unsafe.Add(unsafe.Pointer(returnArea), (20 + 20*4))) = int8(int32((payload).Alternatives))
+		*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (24 + 20*4))) = int32((payload).EndOfSpeechMs)
+		*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (28 + 20*4))) = int32((payload).LongestMs)
+		*(*int32)(unsafe.Add(unsafe.Pointer(returnArea), (32 + 20*4))) = int32((payload).BargeInMs)
+
+	default:
+		panic("unreachable")
+	}
 	wasm_import_gather(returnArea, returnArea)
-	var result45 witTypes.Result[GatherResult, vireo_flow_types.Error]
+	var result66 witTypes.Result[GatherResult, vireo_flow_types.Error]
 	switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 0))) {
 	case 0:
 		var variant GatherResult
@@ -1317,57 +1609,91 @@ func Gather(options GatherOptions) witTypes.Result[GatherResult, vireo_flow_type
 			variant = MakeGatherResultNoInput()
 
 		case 2:
-			value38 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value47 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant = MakeGatherResultNoMatch(value38)
+			variant = MakeGatherResultNoMatch(value47)
+
+		case 3:
+			value48 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value49 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4))))
+			result52 := make([]Alternative, 0, *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4))))
+			for index := 0; index < int(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4)))); index++ {
+				base := unsafe.Add(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 6*4))))), index*(5*4))
+				value50 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)))
+				value51 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))))
+
+				result52 = append(result52, Alternative{Value: value50, Text: value51, Confidence: *(*float32)(unsafe.Add(unsafe.Pointer(base), (4 * 4)))})
+			}
+
+			variant = MakeGatherResultSpeech(Recognition{Value: value48, Text: value49, Confidence: *(*float32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))), Grammar: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 6*4))))), Alternatives: result52})
+
+		case 4:
+			value53 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value54 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4))))
+			result57 := make([]Alternative, 0, *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4))))
+			for index := 0; index < int(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 7*4)))); index++ {
+				base := unsafe.Add(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (8 + 6*4))))), index*(5*4))
+				value55 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), 0))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), 4)))
+				value56 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(base), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(base), (3 * 4))))
+
+				result57 = append(result57, Alternative{Value: value55, Text: value56, Confidence: *(*float32)(unsafe.Add(unsafe.Pointer(base), (4 * 4)))})
+			}
+
+			variant = MakeGatherResultMisheard(Recognition{Value: value53, Text: value54, Confidence: *(*float32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))), Grammar: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 + 6*4))))), Alternatives: result57})
+
+		case 5:
+			value58 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (4 * 4))))
+			value59 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (5 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (6 * 4))))
+
+			variant = MakeGatherResultUnheard(Unheard{Reason: uint8(uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4))))), Text: value58, Digits: value59})
 
 		default:
 			panic("unreachable")
 		}
 
-		result45 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
+		result66 = witTypes.Ok[GatherResult, vireo_flow_types.Error](variant)
 	case 1:
-		var variant44 vireo_flow_types.Error
+		var variant65 vireo_flow_types.Error
 		switch uint8(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), 4))) {
 		case 0:
 
-			variant44 = vireo_flow_types.MakeErrorHungUp()
+			variant65 = vireo_flow_types.MakeErrorHungUp()
 
 		case 1:
-			value39 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value60 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant44 = vireo_flow_types.MakeErrorDenied(value39)
+			variant65 = vireo_flow_types.MakeErrorDenied(value60)
 
 		case 2:
-			value40 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value61 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant44 = vireo_flow_types.MakeErrorInvalid(value40)
+			variant65 = vireo_flow_types.MakeErrorInvalid(value61)
 
 		case 3:
-			value41 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value62 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant44 = vireo_flow_types.MakeErrorNotFound(value41)
+			variant65 = vireo_flow_types.MakeErrorNotFound(value62)
 
 		case 4:
-			value42 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value63 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant44 = vireo_flow_types.MakeErrorWrongState(value42)
+			variant65 = vireo_flow_types.MakeErrorWrongState(value63)
 
 		case 5:
-			value43 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
+			value64 := unsafe.String((*uint8)(unsafe.Pointer(uintptr(*(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (2 * 4)))))), *(*uint32)(unsafe.Add(unsafe.Pointer(returnArea), (3 * 4))))
 
-			variant44 = vireo_flow_types.MakeErrorFailed(value43)
+			variant65 = vireo_flow_types.MakeErrorFailed(value64)
 
 		default:
 			panic("unreachable")
 		}
 
-		result45 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant44)
+		result66 = witTypes.Err[GatherResult, vireo_flow_types.Error](variant65)
 	default:
 		panic("unreachable")
 	}
-	result46 := result45
-	return result46
+	result67 := result66
+	return result67
 
 }
 

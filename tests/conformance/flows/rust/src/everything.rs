@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 use vireo_sdk::clock::LocalTime;
 use vireo_sdk::prelude::*;
 use vireo_sdk::say::{DateStyle, Gender, Hours};
-use vireo_sdk::{Part, PlayEnd};
+use vireo_sdk::{Part, PlayEnd, Recognition, UnheardReason};
 
 pub fn flow(call: &Call) -> Result<()> {
     the_call(call)?;
     prompts(call)?;
     keys(call)?;
+    speech(call)?;
     recordings(call)?;
     services()?;
     call.hangup();
@@ -114,6 +115,58 @@ fn show(gathered: Gathered) {
         NoInput => info!("no input"),
         NoMatch(pressed) => info!("no match [{pressed}]"),
     }
+}
+
+fn speech(call: &Call) -> Result<()> {
+    let speech = Speech::new()
+        .phrases(["sales"])
+        .phrase("客服", "service")
+        .digits_between(2, 4)
+        .number()
+        .yes_no()
+        .date()
+        .dictation()
+        .language("zh-CN")
+        .min_confidence(0.25)
+        .alternatives(2)
+        .end_of_speech(Duration::from_millis(900))
+        .longest(Duration::from_secs(20))
+        .barge_in(Duration::ZERO);
+    answered(&call.gather("ask").attempts(1).listen(speech).collect()?);
+    let yes_no = || Speech::new().yes_no();
+    answered(&call.ask("sure", yes_no()).collect()?);
+    answered(&call.gather("menu").accept(["1"]).listen(yes_no()).collect()?);
+    Ok(())
+}
+
+fn answered(answer: &Answer) {
+    match answer {
+        Answer::Speech(said) => info!("said {}", told(said)),
+        Answer::Misheard(said) => info!("misheard {}", told(said)),
+        Answer::Unheard(why) => {
+            let reason = match why.reason {
+                UnheardReason::Busy => "busy",
+                UnheardReason::NoModel => "no model",
+                UnheardReason::Failed => "failed",
+            };
+            info!("unheard, {reason}: {} [{}]", why.text, why.digits);
+        }
+        Answer::Digits(_) | Answer::NoInput | Answer::NoMatch(_) => info!("keys"),
+    }
+}
+
+fn told(said: &Recognition) -> String {
+    let mut text = format!(
+        "[{}] [{}] {} {}",
+        said.value,
+        said.text,
+        said.confidence * 100.0,
+        said.grammar
+    );
+    for other in &said.alternatives {
+        text += &format!(", [{}] [{}] {}", other.value, other.text, other.confidence * 100.0);
+    }
+    text
 }
 
 fn recordings(call: &Call) -> Result<()> {
