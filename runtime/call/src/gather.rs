@@ -1,13 +1,21 @@
-//! Collecting digits: the state machine of the table in `sdk/wit/media.wit`.
+//! Collecting digits and speech: the state machine of the table in `sdk/wit/media.wit`.
 //!
-//! It knows nothing of prompts, packets or clocks: keys, the end of the prompt and the time go in,
-//! and what to do next comes out. The numbers in the comments are the rows of that table.
+//! It knows nothing of prompts, packets, recognizers or clocks: keys, what was said, the end of the
+//! prompt and the time go in, and what to do next comes out. The numbers in the comments are the
+//! rows of that table.
+
+mod speech;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
-use vireo_host::contract::{BargeIn, GatherOptions, GatherResult, TypeAhead as Buffering};
+use vireo_host::contract::{BargeIn, GatherOptions, GatherResult, TypeAhead as Buffering, Unheard};
 
 use crate::digits::{self, TypeAhead};
+use crate::hearing;
+use speech::Ear;
+pub use speech::Said;
 
 /// Which prompts an attempt starts with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +58,9 @@ pub struct Gather {
     attempt: u8,
     entry: String,
     deadline: Option<Duration>,
+    ear: Ear,
+    /// Counts the times that it listened.
+    listened: u32,
 }
 
 /// A key that is held longer than this stops holding up the timers.
@@ -67,6 +78,8 @@ impl Gather {
             attempt: 0,
             entry: String::new(),
             deadline: None,
+            ear: Ear::Off,
+            listened: 0,
         };
         let step = gather.begin_attempt(Opening::First, buffer, now);
         (gather, step)
@@ -92,12 +105,14 @@ impl Gather {
     /// A key went down. Only barge-in cares: the prompt stops at the press, not at the release.
     pub fn key_down(&mut self, now: Duration) -> Step {
         if self.state == State::Prompt && self.options.barge_in == BargeIn::On {
+            self.stop_listening();
             self.state = State::KeyDown;
             self.deadline = Some(now + LONGEST_PRESS);
             return Step::StopPlaying;
         }
         if self.state == State::Collecting {
             // The caller is typing: a long press must not run into the timers.
+            self.stop_listening();
             self.deadline = Some(now + LONGEST_PRESS);
         }
         Step::Wait
@@ -142,6 +157,9 @@ impl Gather {
             Some(deadline) if deadline <= now => {}
             _ => return Step::Wait,
         }
+        if self.is_spoken_to() {
+            return self.unheard(hearing::never_ended(), now);
+        }
         self.deadline = None;
         if self.entry.is_empty() {
             self.failed(Opening::NoInput, buffer, now)
@@ -156,6 +174,7 @@ impl Gather {
         self.attempt += 1;
         self.entry.clear();
         self.deadline = None;
+        self.ear = Ear::Off;
         let silent = self.options.prompt.is_empty()
             && match opening {
                 Opening::First => true,
@@ -167,6 +186,9 @@ impl Gather {
             self.collect(buffer, now)
         } else {
             self.state = State::Prompt;
+            if self.options.barge_in == BargeIn::On {
+                self.listen();
+            }
             Step::Play(opening)
         }
     }
@@ -181,11 +203,15 @@ impl Gather {
                 return step;
             }
         }
+        if self.entry.is_empty() {
+            self.listen();
+        }
         Step::Wait
     }
 
     /// Rows 6 to 9.
     fn take(&mut self, key: char, buffer: &mut TypeAhead, now: Duration) -> Step {
+        self.stop_listening();
         if self.options.terminators.contains(key) {
             return if self.entry.is_empty() && self.options.min_digits > 0 {
                 self.failed(Opening::NoInput, buffer, now)
@@ -221,8 +247,15 @@ impl Gather {
         }
     }
 
-    /// Rows 14 and 15.
+    /// Rows 14, 15 and 26.
     fn failed(&mut self, why: Opening, buffer: &mut TypeAhead, now: Duration) -> Step {
+        if let Ear::Lost(reason) = &self.ear {
+            let unheard = Unheard {
+                digits: self.entry.clone(),
+                ..reason.clone()
+            };
+            return self.finish(GatherResult::Unheard(unheard));
+        }
         if self.attempt < self.options.attempts {
             return self.begin_attempt(why, buffer, now);
         }
@@ -235,140 +268,11 @@ impl Gather {
     fn finish(&mut self, result: GatherResult) -> Step {
         self.state = State::Done;
         self.deadline = None;
+        self.ear = Ear::Off;
         Step::Done(result)
     }
 }
 
 fn ms(value: u32) -> Duration {
     Duration::from_millis(value.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use vireo_host::contract::Part;
-
-    use super::*;
-
-    fn options() -> GatherOptions {
-        GatherOptions {
-            prompt: vec![Part::File("menu".into())],
-            language: None,
-            min_digits: 1,
-            max_digits: 4,
-            terminators: "#".into(),
-            accept: Vec::new(),
-            barge_in: BargeIn::On,
-            type_ahead: Buffering::Keep,
-            first_digit_timeout_ms: 5_000,
-            inter_digit_timeout_ms: 2_000,
-            attempts: 1,
-            no_input_prompt: Vec::new(),
-            no_match_prompt: Vec::new(),
-        }
-    }
-
-    /// Runs a script against a gather: `p` the prompt ends, `+N` N ms pass, `v` a key goes down,
-    /// any other character is a key. The outcome is written as it comes: `play`, `stop`, a result.
-    fn run(options: GatherOptions, ahead: &str, script: &str) -> String {
-        let mut buffer = TypeAhead::default();
-        ahead.chars().for_each(|key| buffer.push(key));
-        let mut now = Duration::ZERO;
-        let mut out = Vec::new();
-        let mut note = |step: Step| match step {
-            Step::Wait => {}
-            Step::Play(opening) => out.push(format!("play-{opening:?}").to_lowercase()),
-            Step::StopPlaying => out.push("stop".into()),
-            Step::Done(GatherResult::Digits(d)) => out.push(format!("digits({d})")),
-            Step::Done(GatherResult::NoInput) => out.push("no-input".into()),
-            Step::Done(GatherResult::NoMatch(d)) => out.push(format!("no-match({d})")),
-        };
-        let (mut gather, first) = Gather::start(options, &mut buffer, now);
-        note(first);
-        for word in script.split_whitespace() {
-            if word == "p" {
-                note(gather.prompt_ended(&mut buffer, now));
-            } else if let Some(time) = word.strip_prefix('+') {
-                now += ms(time.parse().unwrap());
-                if gather.deadline().is_some_and(|deadline| deadline <= now) {
-                    note(gather.timeout(&mut buffer, now));
-                }
-            } else if word == "v" {
-                note(gather.key_down(now));
-            } else {
-                for key in word.chars() {
-                    gather
-                        .key(key, &mut buffer, now)
-                        .into_iter()
-                        .for_each(&mut note);
-                }
-            }
-        }
-        while let Some(left) = buffer.pop() {
-            out.push(format!("left({left})"));
-        }
-        out.join(" ")
-    }
-
-    type Change = fn(&mut GatherOptions);
-
-    #[test]
-    fn the_table_of_gather_options() {
-        #[rustfmt::skip]
-        let rows: &[(&str, Change, &str, &str, &str)] = &[
-            ("1 flush", |o| o.type_ahead = Buffering::Flush, "12", "", "play-first"),
-            ("2 keep, full entry", |_| {}, "1234", "", "digits(1234)"),
-            ("2 keep, part of it", |_| {}, "12", "34", "digits(1234)"),
-            ("2 keep, more than one entry", |o| o.max_digits = 1, "12", "", "digits(1) left(2)"),
-            ("2 keep, barge-in off: prompt first", |o| o.barge_in = BargeIn::Off, "1234", "p", "play-first digits(1234)"),
-            ("2 keep, deaf: prompt first", |o| o.barge_in = BargeIn::Deaf, "1234", "p", "play-first digits(1234)"),
-            ("3 barge-in", |o| o.max_digits = 1, "", "7", "play-first stop digits(7)"),
-            ("3 stops at the press", |o| o.max_digits = 1, "", "v +700 7", "play-first stop digits(7)"),
-            ("4 off keeps", |o| o.barge_in = BargeIn::Off, "", "12 p 3#", "play-first digits(123)"),
-            ("4 deaf drops", |o| o.barge_in = BargeIn::Deaf, "", "12 p 3#", "play-first digits(3)"),
-            ("5, 10 first-digit timer from the end of the prompt", |_| {}, "", "+60000 p +4999 +1", "play-first no-input"),
-            ("6 terminator", |_| {}, "", "p 12#", "play-first digits(12)"),
-            ("6 terminator alone, nothing required", |o| o.min_digits = 0, "", "p #", "play-first digits()"),
-            ("7 too short", |o| o.min_digits = 3, "", "p 12#", "play-first no-match(12)"),
-            ("7 terminator alone", |_| {}, "", "p #", "play-first no-input"),
-            ("8 timers", |_| {}, "", "p +4999 1 +1999 2 +1999 3#", "play-first digits(123)"),
-            ("8 a long press holds the timers", |_| {}, "", "p 1 v +5000 2 #", "play-first digits(12)"),
-            ("9 full", |_| {}, "", "p 12345", "play-first digits(1234) left(5)"),
-            ("11 enough", |_| {}, "", "p 12 +2000", "play-first digits(12)"),
-            ("11 too few", |o| o.min_digits = 3, "", "p 12 +2000", "play-first no-match(12)"),
-            ("12 accepted", |o| o.accept = vec!["12".into(), "9x".into()], "", "p 95#", "play-first digits(95)"),
-            ("13 not accepted", |o| o.accept = vec!["12".into()], "", "p 13#", "play-first no-match(13)"),
-            ("14 again, then right", |o| { o.attempts = 3; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p +5000 p 2 p 1",
-                "play-first play-noinput play-nomatch digits(1)"),
-            ("15 the last failure counts", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p 2 p +5000",
-                "play-first play-nomatch no-input"),
-            ("15 no-match last", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "", "p +5000 p 2",
-                "play-first play-noinput no-match(2)"),
-            ("14 keys typed ahead answer the next attempt", |o| { o.attempts = 2; o.accept = vec!["1".into()]; o.max_digits = 1 }, "21", "",
-                "digits(1)"),
-            ("no prompt at all", |o| o.prompt.clear(), "", "+5000", "no-input"),
-            ("a key that never comes up", |_| {}, "", "v +20000", "play-first stop no-input"),
-        ];
-        for (name, change, ahead, script, expected) in rows {
-            let mut options = options();
-            change(&mut options);
-            assert_eq!(run(options, ahead, script), *expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_terminator_behind_a_full_entry_is_swallowed() {
-        let mut buffer = TypeAhead::default();
-        let (mut gather, _) = Gather::start(
-            GatherOptions {
-                max_digits: 2,
-                ..options()
-            },
-            &mut buffer,
-            Duration::ZERO,
-        );
-        gather.key('1', &mut buffer, Duration::ZERO);
-        assert_eq!(gather.swallow(), None);
-        gather.key('2', &mut buffer, Duration::ZERO);
-        assert_eq!(gather.swallow(), Some(("#", ms(2_000))));
-    }
 }

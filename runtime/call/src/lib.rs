@@ -21,6 +21,7 @@ pub mod client;
 pub mod deploy;
 mod digits;
 mod gather;
+pub mod hearing;
 mod http;
 mod id;
 mod journal;

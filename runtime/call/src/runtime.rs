@@ -11,6 +11,7 @@ use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_host::{Host, HostConfig};
 use vireo_rtp::{Engine, EngineConfig};
 use vireo_sip::stack::IncomingCall;
+use vireo_speech::asr::Recognizers;
 use vireo_speech::tts::Speech;
 use vireo_store::{Cdrs, Journal, Kv, Store};
 
@@ -34,6 +35,8 @@ pub struct RuntimeConfig {
     pub recordings: RecorderConfig,
     /// What speaks texts, if anything does.
     pub speech: Option<Arc<Speech>>,
+    /// What understands callers, if anything does.
+    pub recognizers: Option<Recognizers>,
     /// Where everything else is kept.
     pub store: Arc<dyn Store>,
     /// What calls need to know of the configuration.
@@ -110,6 +113,7 @@ impl Runtime {
                 library: Library::open(config.prompts)?,
                 recorder,
                 speech: config.speech,
+                recognizers: config.recognizers,
                 kv: Kv::new(Arc::clone(&store)),
                 journal: JournalWriter::start(journal.clone(), cdrs.clone())?,
                 cdrs,
@@ -192,6 +196,11 @@ impl Runtime {
     /// The flow engine, for its counters.
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// What understands callers.
+    pub fn recognizers(&self) -> Option<&Recognizers> {
+        self.shared.recognizers.as_ref()
     }
 
     /// The recorder, for its counters.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vireo_audio::prompt::Library;
 use vireo_audio::recorder::Recorder;
 use vireo_rtp::Engine;
+use vireo_speech::asr::Recognizers;
 use vireo_speech::tts::Speech;
 use vireo_store::{Cdrs, Kv, Store};
 
@@ -23,6 +24,8 @@ pub struct Shared {
     pub recorder: Recorder,
     /// What speaks texts, if anything does.
     pub speech: Option<Arc<Speech>>,
+    /// What understands callers, if anything does.
+    pub recognizers: Option<Recognizers>,
     pub store: Arc<dyn Store>,
     pub kv: Kv,
     pub cdrs: Cdrs,

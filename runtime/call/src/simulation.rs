@@ -1,6 +1,7 @@
 //! What a simulation of a call is made of: the very code that calls run on, without sockets, tasks
 //! or clock. `vireo-sim` drives it in virtual time.
 
+pub use crate::gather::Said;
 pub use crate::machine::{Action, Heard, Machine, Offer, Progress, RecordEnd, RecordSlot};
 pub use crate::prompts::{Lookup, Named, Played, Resolve, parts};
 pub use crate::say::{said, written};

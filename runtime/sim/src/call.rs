@@ -13,9 +13,10 @@ use vireo_rtp::{Repeat, Segment};
 
 use crate::caller::{Act, Caller, Notice, Turn};
 use crate::case::Case;
-use crate::log::{Happened, SaidBy};
+use crate::log::{Happened, Listener, SaidBy};
 use crate::media::{self, Finder, Full, Playing, Prompts, Recording};
 use crate::run::Stage;
+use crate::speech::{Ear, Tells};
 use crate::world::World;
 
 /// A call in virtual time; the flow's [`Control`].
@@ -35,6 +36,8 @@ pub struct SimCall<C> {
     recorded: HashMap<String, u32>,
     /// Since when the caller has the call on hold.
     held: Option<Duration>,
+    /// The recognizer of the gather that listens.
+    ear: Option<Ear>,
     /// Until when the caller has spoken, or is going to.
     spoken: Duration,
     pub(crate) answered: Option<Duration>,
@@ -58,6 +61,7 @@ impl<C: Caller> SimCall<C> {
             recordings: Vec::new(),
             recorded: HashMap::new(),
             held: None,
+            ear: None,
             spoken: Duration::ZERO,
             answered: None,
             ended: None,
@@ -151,6 +155,7 @@ impl<C: Caller> SimCall<C> {
                 .as_ref()
                 .and_then(|playing| self.runs(playing.ends)),
             self.sending.and_then(|(_, out)| self.runs(Some(out))),
+            self.ear.as_ref().and_then(Ear::deadline),
             recordings.map(|(at, _)| at).min(),
         ];
         let next = times.into_iter().flatten().min();
@@ -193,6 +198,11 @@ impl<C: Caller> SimCall<C> {
                 Full::Silence(cut) => self.close(slot, RecordEnd::Silence, cut),
             };
         }
+        match self.ear.as_mut().and_then(|ear| ear.tells(now)) {
+            Some(Tells::Speech) => return self.machine.speech_started(now),
+            Some(Tells::Said(said)) => return self.machine.said(said, now),
+            None => {}
+        }
         if due(self.machine.deadline()) {
             return self.machine.timeout(now);
         }
@@ -211,6 +221,17 @@ impl<C: Caller> SimCall<C> {
                 self.machine.key_down(key, now);
             }
             Act::KeyUp { key, held_ms } => self.machine.key(key, held_ms, "simulated", now),
+            Act::Say(saying) => {
+                let listener = match &mut self.ear {
+                    Some(ear) => {
+                        ear.hear(&saying, now);
+                        Listener::Gather
+                    }
+                    None => Listener::Nobody,
+                };
+                self.spoken = now + saying.length();
+                self.world.note(now, Happened::Says(saying, listener));
+            }
             Act::Speak(length) => {
                 self.world.note(now, Happened::Speaks(length));
                 self.spoken = now + length;
@@ -298,10 +319,13 @@ impl<C: Caller> SimCall<C> {
                 Action::Discard(id) => {
                     self.recorded.remove(&id);
                 }
+                Action::Listen { speech, .. } => self.ear = Some(Ear::new(*speech)),
+                Action::StopListening => self.ear = None,
                 Action::PauseRecording | Action::ResumeRecording | Action::Note { .. } => {}
             }
         }
         if self.is_over() {
+            self.ear = None;
             self.playing = None;
             self.sending = None;
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vireo_host::{Answer, Request};
 
 use crate::log::{Heard, SaidBy};
+use crate::speech::Saying;
 use crate::world::World;
 
 /// Who calls. Times are since the INVITE.
@@ -47,7 +48,7 @@ pub enum Notice<'a> {
 }
 
 /// What comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Turn {
     /// The deadline has come, and the caller has done nothing.
     Deadline,
@@ -61,7 +62,7 @@ pub enum Turn {
 }
 
 /// What a caller does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Act {
     /// A key goes down.
     KeyDown(char),
@@ -72,6 +73,8 @@ pub enum Act {
         /// How long it was down, ms.
         held_ms: u32,
     },
+    /// Says this; a gather that listens understands it.
+    Say(Saying),
     /// Speaks for so long from now on.
     Speak(Duration),
     /// Puts the call on hold: what plays stands still, and nothing is heard.

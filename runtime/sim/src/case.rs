@@ -12,6 +12,7 @@ use crate::script::{
     StepText, Value,
 };
 use crate::span::Span;
+use crate::speech::Saying;
 
 /// The tests of one file.
 #[derive(Debug)]
@@ -127,10 +128,12 @@ pub enum What {
 }
 
 /// What a caller can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
     /// Presses keys.
     Press(String),
+    /// Says something to a gather that listens.
+    Say(Saying),
     /// Speaks for so long.
     Speak(Duration),
     /// Puts the call on hold for so long.
@@ -158,6 +161,9 @@ pub struct Fault {
     /// What to do.
     pub help: String,
 }
+
+/// How sure a recognizer is, when the script does not say.
+const USUAL_CONFIDENCE: f32 = 0.95;
 
 /// What callers take to answer, when the script does not say.
 const REACTION: Duration = Duration::from_millis(500);
@@ -306,7 +312,7 @@ impl Reader<'_> {
         let what = match kinds(step).as_slice() {
             [_] => self.what(step, at)?,
             [] => {
-                let help = "one of hears, presses, speaks, silent, holds, hangs-up, records, kv, http, logs, ends";
+                let help = "one of hears, presses, says, mumbles, speaks, silent, holds, hangs-up, records, kv, http, logs, ends";
                 self.fault(at, "the step does not say what happens", help);
                 return None;
             }
@@ -335,12 +341,6 @@ impl Reader<'_> {
             Some(_) => When::WhilePlaying(after),
             None => When::After(after),
         };
-        if step.says.is_some() {
-            let at = [at, &["says"]].concat();
-            let help = "use `presses`, or `speaks` where the flow records";
-            self.fault(&at, "speech is not recognised yet", help);
-            return None;
-        }
         Some(if let Some(hears) = &step.hears {
             match hears {
                 HearsText::One(name) => What::Hears(vec![name.clone()]),
@@ -349,6 +349,12 @@ impl Reader<'_> {
             }
         } else if let Some(keys) = &step.presses {
             What::Does(Deed::Press(keys.clone()), when)
+        } else if let Some(text) = &step.says {
+            let confidence = step.confidence.unwrap_or(USUAL_CONFIDENCE);
+            let text = text.clone();
+            What::Does(Deed::Say(Saying { text, confidence }), when)
+        } else if step.mumbles.is_some() {
+            What::Does(Deed::Say(Saying::default()), when)
         } else if let Some(Span(length)) = step.speaks {
             What::Does(Deed::Speak(length), when)
         } else if let Some(Span(length)) = step.holds {
@@ -387,22 +393,24 @@ impl Reader<'_> {
             What::Does(deed, _) => (true, matches!(deed, Deed::Speak(_))),
             _ => (false, false),
         };
+        let deeds = "`presses`, `says`, `mumbles`, `speaks`, `holds` and `hangs-up`";
         let end = match what {
             What::Ends { end, .. } => Some(*end),
             _ => None,
         };
         for (key, given, belongs, to) in [
+            ("after", step.after.is_some(), does, deeds),
             (
-                "after",
-                step.after.is_some(),
-                does,
-                "`presses`, `speaks`, `holds` and `hangs-up`",
+                "confidence",
+                step.confidence.is_some(),
+                step.says.is_some(),
+                "`says`",
             ),
             (
                 "while-playing",
                 step.while_playing.is_some(),
                 does && !speaks,
-                "`presses`, `holds` and `hangs-up`",
+                "`presses`, `says`, `mumbles`, `holds` and `hangs-up`",
             ),
             (
                 "status",
@@ -439,6 +447,7 @@ fn kinds(step: &StepText) -> Vec<&'static str> {
         ("holds", step.holds.is_some()),
         ("hangs-up", step.hangs_up.is_some()),
         ("says", step.says.is_some()),
+        ("mumbles", step.mumbles.is_some()),
         ("records", step.records.is_some()),
         ("kv", step.kv.is_some()),
         ("http", step.http.is_some()),
@@ -538,6 +547,7 @@ fn describe(what: &What) -> String {
         What::Hears(names) => format!("hears {}", names.join(", ")),
         What::HearsMatch(pattern) => format!("hears /{pattern}/"),
         What::Does(Deed::Press(keys), at) => format!("presses {keys}{}", when(at)),
+        What::Does(Deed::Say(saying), at) => format!("{saying}{}", when(at)),
         What::Does(Deed::Speak(length), at) => format!("speaks for {}{}", Span(*length), when(at)),
         What::Does(Deed::Hold(length), at) => format!("holds for {}{}", Span(*length), when(at)),
         What::Does(Deed::HangUp, at) => format!("hangs up{}", when(at)),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vireo_host::contract::{GatherOptions, GatherResult, Part};
+use vireo_host::contract::{GatherOptions, GatherResult, Grammar, Part};
 use vireo_host::{Inspection, Reply, Request};
 
 use crate::log::{Happened, HeardKind, Record};
@@ -82,13 +82,19 @@ impl Coverage {
         let prompt = names.collect::<Vec<_>>().join(", ");
         let gathered = self.gathers.entry(prompt).or_default();
         gathered.accepts.extend(options.accept.iter().cloned());
+        gathered.accepts.extend(phrases(options));
         match result {
             GatherResult::Digits(digits) => {
                 gathered.results[0] += 1;
                 gathered.entered.insert(digits.clone());
             }
+            GatherResult::Speech(said) => {
+                gathered.results[0] += 1;
+                gathered.entered.insert(said.value.clone());
+            }
             GatherResult::NoInput => gathered.results[1] += 1,
-            GatherResult::NoMatch(_) => gathered.results[2] += 1,
+            GatherResult::NoMatch(_) | GatherResult::Misheard(_) => gathered.results[2] += 1,
+            GatherResult::Unheard(_) => {}
         }
     }
 
@@ -145,6 +151,17 @@ impl Coverage {
         });
         left.map(String::as_str).collect()
     }
+}
+
+/// The values of the phrases that may be said.
+fn phrases(options: &GatherOptions) -> impl Iterator<Item = String> {
+    let grammars = options.speech.iter().flat_map(|speech| &speech.grammars);
+    let phrases = grammars.filter_map(|grammar| match grammar {
+        Grammar::Phrases(phrases) => Some(phrases),
+        _ => None,
+    });
+    let values = phrases.flatten();
+    values.map(|phrase| phrase.value.as_ref().unwrap_or(&phrase.text).clone())
 }
 
 #[cfg(test)]

@@ -321,6 +321,12 @@ impl Follower {
                     self.complete(at, row);
                     return self.press(keys, at);
                 }
+                What::Does(Deed::Say(saying), _) => {
+                    self.complete(at, row);
+                    self.since = at + saying.length();
+                    let act = Act::Say(saying.clone());
+                    return Turn::Act { at, act };
+                }
                 What::Does(Deed::Speak(length), _) => {
                     self.complete(at, row);
                     self.since = at + *length;

@@ -24,6 +24,7 @@ mod media;
 mod run;
 mod script;
 mod span;
+mod speech;
 mod terminal;
 mod words;
 mod world;
@@ -33,7 +34,7 @@ pub use caller::{Act, Caller, Notice, Turn};
 pub use case::{Asked, Case, Deed, Fault, Step, Strict, Stub, Suite, What, When};
 pub use coverage::{Coverage, Gathered};
 pub use follower::{Done, Follower, Mismatch};
-pub use log::{Happened, Heard, HeardKind, Record, SaidBy};
+pub use log::{Happened, Heard, HeardKind, Listener, Record, SaidBy};
 pub use media::Prompts;
 pub use run::{Ended, Stage, Trouble, Verdict, check, check_all, play, way};
 pub use script::{
@@ -41,5 +42,6 @@ pub use script::{
     RecordsText, Script, Setting, StepText, True, Value, check_format, schema,
 };
 pub use span::{NoSpan, Span};
+pub use speech::Saying;
 pub use terminal::Keypad;
 pub use world::World;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use vireo_host::{Answer, Request};
 
+use crate::speech::Saying;
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -40,6 +42,8 @@ pub enum Happened {
     Answered,
     /// The caller pressed a key.
     Key(char),
+    /// The caller says this; does a gather listen?
+    Says(Saying, Listener),
     /// The caller speaks for so long.
     Speaks(Duration),
     /// The caller has put the call on hold.
@@ -63,6 +67,15 @@ pub enum Happened {
     TooLong,
     /// The call is over.
     Ended(SaidBy),
+}
+
+/// Does anybody listen to what the caller says?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// A gather does.
+    Gather,
+    /// Nobody does: keys alone are collected, or a prompt plays.
+    Nobody,
 }
 
 /// Who ended a call.

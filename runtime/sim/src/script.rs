@@ -200,12 +200,20 @@ pub struct StepText {
     pub holds: Option<Span>,
     /// The caller hangs up, when what is heard has ended.
     pub hangs_up: Option<True>,
-    /// What the caller says. Speech is not recognised yet: an error.
+    /// The caller says this, when what is heard has ended, to a gather that listens: a phrase as the
+    /// flow has it, digits as "0421", a number as "-12.5", "yes" or "no", a day as "2026-11-22". What
+    /// fits none of its grammars is misheard.
+    #[schemars(length(min = 1, max = 500))]
     pub says: Option<String>,
-    /// With `presses`, `speaks`, `holds` and `hangs-up`: how long after the end of what is heard, or of the
+    /// With `says`: how sure the recognizer is, 0 to 1; 0.95 when absent.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub confidence: Option<f32>,
+    /// The caller says something that nobody can understand, when what is heard has ended.
+    pub mumbles: Option<True>,
+    /// With `presses`, `says`, `mumbles`, `speaks`, `holds` and `hangs-up`: how long after the end of what is heard, or of the
     /// step before; "500ms" when absent. With `while-playing`: after the prompt has begun.
     pub after: Option<Span>,
-    /// With `presses`, `holds` and `hangs-up`: while the prompt plays, not after it.
+    /// With `presses`, `says`, `mumbles`, `holds` and `hangs-up`: while the prompt plays, not after it.
     pub while_playing: Option<True>,
     /// A message has been recorded.
     pub records: Option<RecordsText>,

@@ -4,6 +4,7 @@
 //! media events into machine inputs and the machine's actions into SIP and media commands. So a
 //! call is one task, with no lock and no queue between the flow and its call.
 
+mod hearing;
 mod leg;
 mod media;
 mod recordings;
@@ -27,6 +28,7 @@ use vireo_sip::endpoint::{EndedBy, Incoming, LegError, LegEvent, Rejection};
 use vireo_sip::message::Reason;
 use vireo_sip::offer_answer::{Direction, Negotiation};
 use vireo_sip::stack::Leg;
+use vireo_speech::asr::Heard;
 use vireo_store::cdr;
 
 use crate::journal::CallJournal;
@@ -37,6 +39,7 @@ use crate::settings::{FlowSettings, Settings};
 use crate::shared::Shared;
 use crate::speech::{Needed, Speaker, Speaking};
 use crate::{media_map, verbs};
+use hearing::next_event;
 pub(crate) use recordings::RecordingFile;
 use recordings::{Done, Recordings};
 
@@ -140,6 +143,8 @@ pub(crate) struct Actor {
     final_status: Option<u16>,
     ended: Option<Duration>,
     ending: Option<Ending>,
+    /// What the recognizer that listens has to tell.
+    heard: Option<Heard>,
     /// Recordings' files; made with the first recording.
     finished: Option<Files>,
     recordings: Recordings,
@@ -225,6 +230,7 @@ impl Actor {
             final_status: None,
             ended: None,
             ending: None,
+            heard: None,
             finished: None,
             recordings: Recordings::default(),
             played: Played::new(),
@@ -440,6 +446,7 @@ impl Actor {
                 Some(event) => self.on_media(event),
                 None => self.media_gone(),
             },
+            event = next_event(self.heard.as_mut()) => self.on_heard(event),
             Some(file) = next_file(self.finished.as_mut()) => self.on_file(file),
             Some(command) = self.commands.recv() => self.on_command(command),
             () = sleep_until(deadline) => self.on_time(),
@@ -506,6 +513,8 @@ impl Actor {
                 Action::Bye => self.bye(None),
                 Action::Note { name, detail } => self.note(name, &detail),
                 Action::Discard(id) => self.discard(&id),
+                Action::Listen { speech, language } => self.listen(&speech, language),
+                Action::StopListening => self.stop_listening(),
                 media => self.act_media(media),
             }
         }

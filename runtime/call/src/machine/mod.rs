@@ -5,6 +5,7 @@
 //! gets. One verb is under way at a time, because a flow reads from top to bottom. `now` is the
 //! time since the INVITE arrived.
 
+mod hearing;
 mod media;
 mod wire;
 
@@ -12,7 +13,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::Value;
-use vireo_host::contract::{Error, Event, GatherOptions, Refusal};
+use vireo_host::contract::{Error, Event, GatherOptions, Refusal, SpeechOptions};
 use vireo_host::{Answer, Reply};
 use vireo_rtp::{DigitOut, Repeat, Segment};
 
@@ -118,6 +119,16 @@ pub enum Action {
     ResumeRecording,
     /// Delete a finished recording's file.
     Discard(String),
+    /// A recognizer is to hear the caller from now on, instead of one that did until now. What comes
+    /// of it is told by [`Machine::speech_started`], [`Machine::said`] and [`Machine::unheard`].
+    Listen {
+        /// What may be said.
+        speech: Box<SpeechOptions>,
+        /// What the caller speaks, where `speech` does not say: that of the prompts.
+        language: Option<String>,
+    },
+    /// Nobody is to hear the caller any more.
+    StopListening,
     /// A line of the timeline.
     Note {
         /// Its kind.
@@ -238,6 +249,8 @@ pub struct Machine {
     spent: Option<char>,
     last_id: u64,
     background: Option<u64>,
+    /// The gather's recognition that runs.
+    listening: Option<u32>,
     recording: CallRecording,
     recordings_opened: u32,
     /// Recordings that are not finished.
@@ -270,6 +283,7 @@ impl Machine {
             spent: None,
             last_id: 0,
             background: None,
+            listening: None,
             recording: CallRecording::Off,
             recordings_opened: 0,
             unfinished: Vec::new(),
@@ -294,6 +308,9 @@ impl Machine {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
+        if self.actions.is_empty() {
+            self.tend_recognizer();
+        }
         self.actions.pop_front()
     }
 

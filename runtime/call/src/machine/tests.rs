@@ -76,6 +76,7 @@ fn gather() -> Verb {
             attempts: 2,
             no_input_prompt: Vec::new(),
             no_match_prompt: Vec::new(),
+            speech: None,
         },
         prompts: GatherPrompts {
             prompt: prompt(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use vireo_sim::{Act, Caller, Happened, HeardKind, Notice, Record, Turn, World};
+use vireo_sim::{Act, Caller, Happened, HeardKind, Notice, Record, Saying, Turn, World};
 
 use super::transcript::show;
 use crate::cli::Output;
@@ -75,6 +75,8 @@ pub(super) struct Keyboard {
     acts: VecDeque<(Duration, Act)>,
     /// Until when the caller speaks.
     busy: Duration,
+    /// What was typed of a sentence.
+    saying: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,9 +86,11 @@ enum Plays {
 }
 
 /// What a typed character means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Typed {
     Key(char),
+    /// What was typed behind a `"`.
+    Say(String),
     Speak,
     Skip,
     HangUp,
@@ -94,15 +98,39 @@ enum Typed {
 }
 
 impl Typed {
-    fn of(byte: Option<u8>) -> Self {
+    /// `saying` is what was typed of a sentence so far; none outside of one.
+    fn of(byte: Option<u8>, saying: &mut Option<Vec<u8>>) -> Self {
         const END_OF_TEXT: u8 = 0x03;
         const END_OF_TRANSMISSION: u8 = 0x04;
+        const BACKSPACE: u8 = 0x08;
+        const DELETE: u8 = 0x7f;
+        match (byte, &mut *saying) {
+            (None | Some(END_OF_TEXT | END_OF_TRANSMISSION), _) => return Typed::HangUp,
+            (Some(b'\n' | b'\r' | b'"'), Some(typed)) => {
+                let text = String::from_utf8_lossy(typed).trim().to_owned();
+                *saying = None;
+                return Typed::Say(text);
+            }
+            (Some(BACKSPACE | DELETE), Some(typed)) => {
+                typed.pop();
+                return Typed::Nothing;
+            }
+            (Some(byte), Some(typed)) => {
+                typed.push(byte);
+                return Typed::Nothing;
+            }
+            (Some(b'"'), None) => {
+                *saying = Some(Vec::new());
+                return Typed::Nothing;
+            }
+            (Some(_), None) => {}
+        }
         match byte {
-            None | Some(END_OF_TEXT | END_OF_TRANSMISSION | b'h') => Typed::HangUp,
+            Some(b'h') => Typed::HangUp,
             Some(key @ (b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D')) => Typed::Key(key.into()),
             Some(b's') => Typed::Speak,
             Some(b' ') => Typed::Skip,
-            Some(_) => Typed::Nothing,
+            Some(_) | None => Typed::Nothing,
         }
     }
 }
@@ -118,6 +146,7 @@ impl Keyboard {
             plays: Plays::Nothing,
             acts: VecDeque::new(),
             busy: Duration::ZERO,
+            saying: None,
         }
     }
 
@@ -156,6 +185,14 @@ impl Keyboard {
                 self.acts.push_back((at + PRESS, up));
                 self.busy = at + PRESS;
             }
+            Typed::Say(text) => {
+                let saying = Saying {
+                    text,
+                    confidence: 1.0,
+                };
+                self.busy = at + saying.length();
+                self.acts.push_back((at, Act::Say(saying)));
+            }
             Typed::Speak => {
                 self.acts.push_back((at, Act::Speak(SPEECH)));
                 self.busy = at + SPEECH;
@@ -167,11 +204,10 @@ impl Keyboard {
 
     /// What was begun and is due before `deadline`; nothing else is begun before it is done.
     fn due(&mut self, deadline: Duration) -> Option<Turn> {
-        let (at, act) = *self.acts.front()?;
-        if at > deadline {
+        if self.acts.front()?.0 > deadline {
             return Some(Turn::Deadline);
         }
-        self.acts.pop_front();
+        let (at, act) = self.acts.pop_front()?;
         Some(Turn::Act { at, act })
     }
 
@@ -183,7 +219,8 @@ impl Keyboard {
             if self.plays == Plays::ToItsEnd {
                 return Turn::Deadline;
             }
-            match Typed::of(self.typed.recv().await) {
+            let byte = self.typed.recv().await;
+            match Typed::of(byte, &mut self.saying) {
                 Typed::Skip => return Turn::Deadline,
                 Typed::HangUp => self.begin(Typed::HangUp, now.max(self.busy)),
                 typed => self.begin(typed, now.max(self.busy) + REACTION),
@@ -206,7 +243,7 @@ impl Keyboard {
                 biased;
                 byte = self.typed.recv() => {
                     let at = time(started, ahead).clamp(now, deadline);
-                    match Typed::of(byte) {
+                    match Typed::of(byte, &mut self.saying) {
                         Typed::Skip => {
                             *ahead += next.saturating_sub(time(started, ahead));
                         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use vireo_host::{Answer, Request};
-use vireo_sim::{Happened, Heard, Record, SaidBy, Span, Trouble};
+use vireo_sim::{Happened, Heard, Listener, Record, SaidBy, Span, Trouble};
 use vireo_store::journal::{Entry, Json};
 
 use super::Checked;
@@ -124,6 +124,10 @@ pub(crate) fn show(record: &Record) -> Option<(&'static str, String)> {
         }
         Happened::Answered => ("server", "200 OK".to_owned()),
         Happened::Key(key) => ("caller", format!("key {key}")),
+        Happened::Says(saying, Listener::Gather) => ("caller", saying.to_string()),
+        Happened::Says(saying, Listener::Nobody) => {
+            ("caller", format!("{saying}, and nobody listens"))
+        }
         Happened::Speaks(length) => ("caller", format!("speaks for {}", Span(*length))),
         Happened::Held => ("caller", "holds".to_owned()),
         Happened::Resumed => ("caller", "takes the call back".to_owned()),

@@ -35,6 +35,23 @@ pub(super) fn event(name: &str, detail: &Value) -> (Who, String) {
                 of("source")
             ),
         ),
+        "speech" => (Who::Caller, "speaks".to_owned()),
+        "understood" => (
+            Who::Server,
+            format!(
+                "understood {:?}, confidence {:.2}{}",
+                of("text"),
+                detail["confidence"].as_f64().unwrap_or_default(),
+                match detail["matches"].as_bool() {
+                    Some(false) => ": no match",
+                    _ => "",
+                }
+            ),
+        ),
+        "unheard" => (
+            Who::Server,
+            format!("the recognizer does not listen: {}", of("why")),
+        ),
         "held" => (Who::Caller, "puts the call on hold".to_owned()),
         "resumed" => (Who::Caller, "takes the call back from hold".to_owned()),
         "media-from" => (Who::Caller, format!("audio from {}", of("source"))),

@@ -77,7 +77,7 @@ fn outcome(reply: &Value) -> String {
             let name = name.replace('-', " ");
             match detail.as_str() {
                 Some(keys) => format!("{name} {keys}"),
-                None => name,
+                None => join([&name, &spoken(&detail)]),
             }
         }
         "message" => format!(
@@ -109,6 +109,19 @@ fn outcome(reply: &Value) -> String {
             Value::String(value) => value.clone(),
             other => other.to_string(),
         },
+    }
+}
+
+/// What a gather heard, or why it did not.
+fn spoken(detail: &Value) -> String {
+    match (detail.get("confidence"), detail.get("reason")) {
+        (Some(confidence), _) => format!(
+            "{:?} ({:.2})",
+            text(detail.get("text").unwrap_or(&Value::Null)),
+            confidence.as_f64().unwrap_or_default()
+        ),
+        (None, Some(_)) => text(&detail["text"]).to_owned(),
+        (None, None) => String::new(),
     }
 }
 
