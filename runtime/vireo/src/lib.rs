@@ -15,6 +15,7 @@ pub mod explain;
 mod flowtest;
 pub mod logging;
 pub mod moment;
+mod recognition;
 mod replay;
 pub mod results;
 pub mod serve;

@@ -187,7 +187,7 @@ fn pool(worker: &str, processes: u16) -> Pool {
 }
 
 /// Workers are installed where the server is; without knowing where that is, the system looks for them.
-fn beside_this_program(worker: &str) -> PathBuf {
+pub(crate) fn beside_this_program(worker: &str) -> PathBuf {
     let this = std::env::current_exe().unwrap_or_default();
     this.with_file_name(worker)
 }

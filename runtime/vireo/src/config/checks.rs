@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::asr::{AsrEngine, BUILT_IN};
 use super::diagnostic::Diagnostic;
 use super::routing::{flows_of, trunks_of};
 use super::text::{AdminListen, SipTransport};
@@ -25,6 +26,7 @@ pub(super) fn check(config: &Config, document: &Spanned<DeTable<'_>>) -> Vec<Dia
     checks.admin();
     checks.prompts();
     checks.tts();
+    checks.asr();
     checks.trunks();
     checks.flows();
     checks.fallbacks();
@@ -161,6 +163,32 @@ impl Checks<'_> {
                     ),
                 },
             );
+        }
+    }
+
+    fn asr(&mut self) {
+        let asr = &self.config.asr;
+        for (index, model) in asr.models.iter().enumerate() {
+            let (index, engine) = (index.to_string(), &model.engine);
+            if asr.engine(engine).is_none() {
+                let known = asr.engines.keys().map(String::as_str);
+                self.report(
+                    &["asr", "models", &index, "engine"],
+                    format!("there is no engine `{engine}`"),
+                    match nearest(engine, known.chain([BUILT_IN])) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("add [asr.engines.{engine}], or take `{BUILT_IN}`"),
+                    },
+                );
+            }
+            let needs_directory = matches!(asr.engine(engine), Some(AsrEngine::Vosk { .. }));
+            if needs_directory && model.directory.is_none() {
+                self.report(
+                    &["asr", "models", &index],
+                    format!("the model for `{}` has no `directory`", model.language),
+                    "write the directory of a Vosk model for 8 kHz",
+                );
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! The types of [`types`] are the one source: the JSON Schema, the reference in
 //! `docs/configuration.md` and the checks of keys and values are all derived from them.
 
+mod asr;
 mod canary;
 mod checks;
 mod diagnostic;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use toml::de::DeTable;
 
+pub use asr::{Asr, AsrEngine, AsrModel};
 pub use canary::Canary;
 pub(crate) use checks::locate;
 pub(crate) use diagnostic::Place;
@@ -113,6 +115,7 @@ impl Config {
         .chain(admin_socket)
         .chain(self.tts.cache_directory.as_mut())
         .chain(secret_files)
+        .chain(self.asr.paths())
         .for_each(|path| *path = below(&base, path));
     }
 

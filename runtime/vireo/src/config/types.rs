@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vireo_host::Grant;
 
+use super::asr::Asr;
 use super::canary::Canary;
 use super::routing::{CalendarConfig, NumberConfig, RouteConfig};
 use super::text::{
@@ -33,6 +34,8 @@ pub struct Config {
     pub prompts: Prompts,
     /// Voices that speak texts.
     pub tts: Tts,
+    /// Models that understand what callers say.
+    pub asr: Asr,
     /// Recordings of calls and messages.
     pub recordings: Recordings,
     /// The admin API and the health and metrics pages.

@@ -155,6 +155,12 @@ codes! {
     ArtifactRefused = "VR0191",
     /// A text that names no artifact.
     ReferenceInvalid = "VR0192",
+    /// As many callers are listened to as the recognizers take.
+    RecognizerBusy = "VR0200",
+    /// No speech model understands what a gather listens for.
+    NoSpeechModel = "VR0201",
+    /// A recognizer failed, or is too slow.
+    RecognizerFailed = "VR0202",
 }
 
 impl Code {

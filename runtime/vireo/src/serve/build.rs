@@ -20,6 +20,7 @@ use vireo_rtp::{EngineConfig, JitterConfig, Realtime, Silence};
 use vireo_sip::stack::StackConfig;
 use vireo_sip::transport::{Listen, Protocol};
 use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, UnknownPeer};
+use vireo_speech::asr::Recognizers;
 use vireo_speech::tts::Speech;
 use vireo_store::SledStore;
 
@@ -87,7 +88,11 @@ fn media_threads() -> usize {
 }
 
 /// Opens the store and starts the engines; blocks.
-pub(super) fn start(built: Built, speech: Arc<Speech>) -> Result<Arc<Runtime>, ServeError> {
+pub(super) fn start(
+    built: Built,
+    speech: Arc<Speech>,
+    recognizers: Option<Recognizers>,
+) -> Result<Arc<Runtime>, ServeError> {
     let store = Arc::new(SledStore::open(built.data)?);
     Ok(Runtime::start(RuntimeConfig {
         host: built.host,
@@ -95,6 +100,7 @@ pub(super) fn start(built: Built, speech: Arc<Speech>) -> Result<Arc<Runtime>, S
         prompts: built.prompts,
         recordings: built.recordings,
         speech: Some(speech),
+        recognizers,
         store,
         settings: built.settings,
     })?)

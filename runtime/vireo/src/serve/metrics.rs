@@ -28,6 +28,7 @@ pub(super) fn all(runtime: &Runtime, stack: &Stack, voices: &Voices) -> Vec<Metr
     metrics.extend(media(runtime));
     metrics.extend(flows(runtime));
     metrics.extend(speech(voices));
+    metrics.extend(recognitions(runtime));
     metrics.extend(process());
     metrics
 }
@@ -188,6 +189,26 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         ),
         refusals,
     ]
+}
+
+/// What became of what callers said; none on a server that listens to nobody.
+#[allow(clippy::cast_precision_loss)]
+fn recognitions(runtime: &Runtime) -> Option<Metric> {
+    let counted = runtime.recognizers()?.counters();
+    let metric = Metric::of(
+        MetricKind::Counter,
+        "vireo_asr_recognitions_total",
+        "Recognitions that came to an end, by which; busy: not begun.",
+    );
+    let ends = [
+        ("matched", counted.matched),
+        ("unmatched", counted.unmatched),
+        ("failed", counted.failed),
+        ("busy", counted.busy),
+    ];
+    Some(ends.into_iter().fold(metric, |metric, (end, count)| {
+        metric.sample(vec![("end", end.to_owned())], count as f64)
+    }))
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {

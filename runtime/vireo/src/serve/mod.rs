@@ -23,6 +23,7 @@ use vireo_store::audit::Who;
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
+use crate::recognition;
 use crate::speech::Voices;
 pub(crate) use build::{apology, flow_limits, grants};
 use capacity::Capacity;
@@ -77,6 +78,9 @@ pub enum ServeError {
     /// The directory of spoken sentences.
     #[error(transparent)]
     Speech(#[from] vireo_speech::tts::SpeechError),
+    /// The recognizers.
+    #[error(transparent)]
+    Recognizers(#[from] vireo_speech::asr::AsrError),
     /// The limit of open files.
     #[error(transparent)]
     Files(#[from] capacity::TooFewFiles),
@@ -95,7 +99,9 @@ impl Coded for ServeError {
         match self {
             ServeError::Config(error) => error.code(),
             ServeError::Secrets(_) => Code::SecretUnreadable,
-            ServeError::Routes(_) | ServeError::Trunks(_) => Code::ConfigContradiction,
+            ServeError::Routes(_) | ServeError::Trunks(_) | ServeError::Recognizers(_) => {
+                Code::ConfigContradiction
+            }
             ServeError::Admin(error) => error.code(),
             ServeError::Token(error) => error.code(),
             ServeError::Store(_) => Code::StoreFailed,
@@ -144,11 +150,16 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let token = Token::read_or_create(&config.token_file())?;
     let admin = AdminServer::bind(&config.admin.listen).await?;
     let zone = built.time_zone.clone();
+    let recognizers = recognition::recognizers(&config.asr)?;
+    if let Some(recognizers) = recognizers.clone() {
+        // A model takes a second or two; calls are taken meanwhile.
+        tokio::spawn(async move { recognition::prepare(&recognizers).await });
+    }
     let (runtime, voices) = tokio::task::spawn_blocking({
         let config = config.clone();
         move || {
             let voices = Voices::start(&config)?;
-            let runtime = build::start(built, Arc::clone(&voices.speech))?;
+            let runtime = build::start(built, Arc::clone(&voices.speech), recognizers)?;
             Ok::<_, ServeError>((runtime, Arc::new(voices)))
         }
     })

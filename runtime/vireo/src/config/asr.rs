@@ -1,0 +1,109 @@
+//! `[asr]`: models that understand what callers say.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The engine that is there without standing in `engines`.
+pub const BUILT_IN: &str = "vosk";
+
+/// Models that understand what callers say. Without any, a gather that listens hears keys alone, and
+/// the flow is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Asr {
+    /// Which model understands which language. Those of one language are tried in this order.
+    pub models: Vec<AsrModel>,
+    /// What the models belong to, by name. `vosk` is there without standing here.
+    pub engines: BTreeMap<String, AsrEngine>,
+}
+
+/// A model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AsrModel {
+    /// The BCP 47 tag of what it understands: "en" also stands for "en-US", unless that has a model of
+    /// its own.
+    #[schemars(length(min = 1, max = 35))]
+    pub language: String,
+    /// The name of its engine.
+    #[serde(default = "built_in")]
+    pub engine: String,
+    /// The directory of its files, for `vosk`: a model for 8 kHz.
+    pub directory: Option<PathBuf>,
+}
+
+fn built_in() -> String {
+    BUILT_IN.to_owned()
+}
+
+/// An engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
+pub enum AsrEngine {
+    /// libvosk, in processes of its own.
+    Vosk {
+        /// Another `libvosk.so` than the one beside the server.
+        library: Option<PathBuf>,
+        /// Processes of each model.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 64))]
+        workers: u16,
+        /// Threads of each process that decode speech; absent: as many as CPU cores less one, at least
+        /// one.
+        #[schemars(range(min = 1, max = 256))]
+        threads: Option<u16>,
+        /// Callers who are listened to at the same time; one more is told `busy`.
+        #[serde(default = "usual_streams")]
+        #[schemars(range(min = 1, max = 10_000))]
+        streams: u32,
+    },
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn usual_streams() -> u32 {
+    50
+}
+
+impl AsrEngine {
+    /// An engine that is there without being configured.
+    #[must_use]
+    pub fn built_in(name: &str) -> Option<Self> {
+        (name == BUILT_IN).then(|| AsrEngine::Vosk {
+            library: None,
+            workers: one(),
+            threads: None,
+            streams: usual_streams(),
+        })
+    }
+}
+
+impl Asr {
+    /// The engine of a name.
+    #[must_use]
+    pub fn engine(&self, name: &str) -> Option<AsrEngine> {
+        let own = self.engines.get(name).cloned();
+        own.or_else(|| AsrEngine::built_in(name))
+    }
+
+    /// The paths in it.
+    pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let libraries = (self.engines.values_mut()).filter_map(|engine| match engine {
+            AsrEngine::Vosk { library, .. } => library.as_mut(),
+        });
+        let models = self.models.iter_mut();
+        models
+            .filter_map(|model| model.directory.as_mut())
+            .chain(libraries)
+    }
+}

@@ -1,0 +1,108 @@
+//! Speech recognition: from the configuration to models and the engines that they belong to.
+
+use std::sync::Arc;
+
+use vireo_speech::asr::vosk::{VoskConfig, VoskEngine};
+use vireo_speech::asr::{AsrError, Engine, Model, Recognizers};
+
+use crate::config::{Asr, AsrEngine};
+use crate::explain::Code;
+use crate::speech::beside_this_program;
+
+/// The recognizers of a configuration; none when it has no model. Processes start when they are first
+/// asked.
+///
+/// # Errors
+/// A model names an engine that there is not; the configuration was checked for that.
+pub(crate) fn recognizers(asr: &Asr) -> Result<Option<Recognizers>, AsrError> {
+    if asr.models.is_empty() {
+        return Ok(None);
+    }
+    let models: Vec<Model> = (asr.models.iter())
+        .map(|model| Model {
+            language: model.language.clone(),
+            engine: model.engine.clone(),
+            directory: model.directory.clone(),
+        })
+        .collect();
+    let mut names: Vec<&str> = models.iter().map(|model| model.engine.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let engines = names.into_iter().filter_map(|name| {
+        let kind = asr.engine(name)?;
+        Some(engine(name, kind))
+    });
+    let engines = engines.collect();
+    Recognizers::new(models, engines).map(Some)
+}
+
+fn engine(name: &str, kind: AsrEngine) -> Arc<dyn Engine> {
+    match kind {
+        AsrEngine::Vosk {
+            library,
+            workers,
+            threads,
+            streams,
+        } => Arc::new(VoskEngine::new(VoskConfig {
+            name: name.to_owned(),
+            program: beside_this_program("vireo-vosk"),
+            library,
+            workers,
+            threads: threads.unwrap_or_else(decoding_threads),
+            streams: streams as usize,
+        })),
+    }
+}
+
+/// One core is left to media, signalling and flows, where there is more than one.
+fn decoding_threads() -> u16 {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u16::try_from(cores.saturating_sub(1).max(1)).unwrap_or(u16::MAX)
+}
+
+/// Reads the models, so that the first caller does not wait for them, and tells of those that cannot be
+/// used. The server runs without them: keys work, and the flow is told when it listens.
+pub(crate) async fn prepare(recognizers: &Recognizers) {
+    let wrong = recognizers.prepare().await;
+    for (model, error) in &wrong {
+        let code = match error {
+            AsrError::Engine { .. } | AsrError::TooSlow { .. } | AsrError::Stopped => {
+                Code::RecognizerFailed
+            }
+            _ => Code::NoSpeechModel,
+        };
+        tracing::error!(
+            %code,
+            language = model.language,
+            engine = model.engine,
+            %error,
+            "speech in this language is not understood; `vireo explain {code}` says what to do"
+        );
+    }
+    if wrong.is_empty() {
+        tracing::info!("speech can be understood");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    #[test]
+    fn the_codes_that_flows_are_told_have_pages() {
+        for (code, page) in [
+            (vireo_call::hearing::BUSY, Code::RecognizerBusy),
+            (vireo_call::hearing::NO_MODEL, Code::NoSpeechModel),
+            (vireo_call::hearing::FAILED, Code::RecognizerFailed),
+        ] {
+            assert_eq!(Code::from_str(code).ok(), Some(page));
+        }
+    }
+
+    #[test]
+    fn without_a_model_there_is_no_recognizer() {
+        assert!(recognizers(&Asr::default()).unwrap().is_none());
+    }
+}
