@@ -25,6 +25,8 @@ help:
 demo: setup words flows build recognizer
 	$(call STEP,A call to the demo flow)
 	@$(VIREO) demo --config examples/demo.toml
+	$(call STEP,Spoken dialogues)
+	@scripts/demo-spoken.sh $(VIREO)
 
 ## Leave the demo's server running for your softphone (ADDRESS=... for one on another machine)
 .PHONY: run

@@ -9,6 +9,7 @@ mod canary;
 mod digits;
 mod flows;
 mod guide;
+mod listening;
 mod load;
 mod recordings;
 mod records;
