@@ -33,6 +33,17 @@ VIREO_ADMIN=$(field admin) VIREO_TOKEN=$(field token)
 export VIREO_ADMIN VIREO_TOKEN
 "$VIREO" flow deploy spoken target/flows/spoken.wasm > "$OUT/deploy.log"
 
+# ended NUMBER: the id of the call to it, once its record is written.
+ended() {
+    local records
+    for _ in $(seq 100); do
+        records=$("$VIREO" cdr list --called "$1" --json)
+        grep -o '"call_id": *"[^"]*"' <<< "$records" | cut -d '"' -f 4 && return
+        sleep 0.1
+    done
+    return 1
+}
+
 wrong=0
 # dialogue LANGUAGE NUMBER: a call, and the server's side of it.
 dialogue() {
@@ -44,7 +55,7 @@ dialogue() {
     "$VIREO" call "$2@$SIP" --out "$OUT/heard-$1" \
         listen "say:$said/billing.wav" listen "say:$said/number.wav" listen "say:$said/yes.wav" \
         expect-hangup > "$OUT/call-$1.log" 2>&1 || { cat "$OUT/call-$1.log" >&2; wrong=1; }
-    id=$("$VIREO" cdr list --json | grep -o '"call_id": *"[^"]*"' | head -1 | cut -d '"' -f 4)
+    id=$(ended "$2") || { echo "  WRONG  the call has no record" >&2; wrong=1; return; }
     "$VIREO" trace "$id" | grep -E 'plays|play |speaks|understood|gather|log|hang|BYE' | tee "$OUT/trace-$1.txt"
     if ! grep -q 'customer 0421 for billing' "$OUT/trace-$1.txt"; then
         echo "  WRONG  the flow was to understand \"billing\", \"0421\" and \"yes\"" >&2
