@@ -271,8 +271,8 @@ const ROWS: &[Row] = {
             "",
         ),
         (
-            "espeak-ng: failed",
-            "/tts/espeak/failed",
+            "espeak-ng: sentences failed",
+            "/tts/espeak/sentences_failed",
             "",
             AtMost(0.0),
             "",
@@ -312,7 +312,13 @@ const ROWS: &[Row] = {
             AtMost(0.0),
             "",
         ),
-        ("flite: failed", "/tts/flite/failed", "", AtMost(0.0), ""),
+        (
+            "flite: sentences failed",
+            "/tts/flite/sentences_failed",
+            "",
+            AtMost(0.0),
+            "",
+        ),
         (
             "asr: words understood, clean",
             "/asr/accuracy_clean",

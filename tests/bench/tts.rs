@@ -21,8 +21,6 @@ use crate::stats::Values;
 use crate::subject::MEDIA_PORTS;
 use crate::usage::{Usage, now_ns};
 
-/// Callers at the same time.
-const CALLERS: u32 = 200;
 /// All of a round have called within this time.
 const ARRIVING: Duration = Duration::from_secs(4);
 /// The longest that a call may take.
@@ -40,6 +38,8 @@ struct Subject {
     process: &'static str,
     /// The first called number: every engine has numbers of its own.
     numbers: u32,
+    /// Callers at the same time: no more new sentences than the engine can make.
+    callers: u32,
 }
 
 const SUBJECTS: [Subject; 2] = [
@@ -48,12 +48,14 @@ const SUBJECTS: [Subject; 2] = [
         voice: "en-us",
         process: "vireo-espeak",
         numbers: 7_000_000,
+        callers: 200,
     },
     Subject {
         engine: "flite",
         voice: "slt",
         process: "vireo-flite",
         numbers: 8_000_000,
+        callers: 10,
     },
 ];
 
@@ -70,16 +72,15 @@ struct Heard {
 
 /// Runs it.
 pub fn run(bench: &mut Bench) -> Result<Value> {
-    let callers = if bench.options.quick {
-        CALLERS / 4
-    } else {
-        CALLERS
-    };
     bench.step("texts: the server starts", 4);
     let server = Server::start(&setup(bench));
     bench.machine.prefer(server.pid());
-    let mut report = json!({ "callers": callers });
+    let mut report = json!({});
     for subject in &SUBJECTS {
+        let callers = match bench.options.quick {
+            true => (subject.callers / 4).max(5),
+            false => subject.callers,
+        };
         bench.step(&format!("texts: {callers} callers, {}", subject.engine), 60);
         let part = measure(&server, subject, callers)?;
         bench.note(&format!(
@@ -107,7 +108,7 @@ fn setup(bench: &Bench) -> Setup {
             "[[tts.voices]]\nlanguage = \"en-x-{engine}\"\nengine = \"{engine}\"\nvoice = \"{voice}\"\n"
         ));
         routes.push_str(&format!(
-            "[[routes]]\nname = \"{engine}\"\ncalled = \"{}xxxxxx\"\nflow = \"announce\"\n\
+            "[[routes]]\nname = \"{engine}\"\ncalled = \"{}*\"\nflow = \"announce\"\n\
              parameters = {{ language = \"en-x-{engine}\" }}\n",
             numbers / 1_000_000
         ));
@@ -128,7 +129,12 @@ fn setup(bench: &Bench) -> Setup {
 
 #[allow(clippy::cast_precision_loss)]
 fn measure(server: &Server, subject: &Subject, callers: u32) -> Result<Value> {
-    let before = cpu_s(server, subject);
+    let failed = || {
+        server
+            .admin
+            .metric("vireo_tts_sentences_total{origin=\"failed\"}")
+    };
+    let (before, failed_before) = (cpu_s(server, subject), failed());
     let made = calls(server.udp, subject.numbers, callers);
     let cpu = cpu_s(server, subject) - before;
     let kept = calls(server.udp, subject.numbers, callers);
@@ -155,7 +161,9 @@ fn measure(server: &Server, subject: &Subject, callers: u32) -> Result<Value> {
         .sum();
     let at = |values: &Values, share| values.at(share).map(round);
     Ok(json!({
+        "callers": callers,
         "failed": callers as usize - both.len(),
+        "sentences_failed": failed() - failed_before,
         "with_gap": both.iter().filter(longer).count(),
         "first_audio_p50_ms": at(&first, 0.5),
         "first_audio_p99_ms": at(&first, 0.99),

@@ -190,6 +190,17 @@ fn a_text_is_heard_as_the_engine_speaks_it() {
 }
 
 #[test]
+fn constant_texts_are_spoken_before_anybody_calls() {
+    let mut setup = setup(&format!("first = {GREETING:?}"), 5000);
+    setup.more += &format!("[flows.speak.prefetch]\nen = [{GREETING:?}]\n");
+    let server = Server::start(&setup);
+    until(Duration::from_secs(20), "both sentences", || {
+        let made = "vireo_tts_sentences_total{origin=\"engine\"}";
+        (server.admin.metric(made) == 2.0).then_some(())
+    });
+}
+
+#[test]
 fn a_value_without_recorded_words_is_spoken() {
     let setup = Setup {
         routes: Some(

@@ -425,3 +425,44 @@ fn the_examples_are_right() {
         }
     }
 }
+
+#[test]
+fn engines_of_speech_are_told_apart_by_their_kind() {
+    let config = parse(
+        "[[tts.voices]]\nlanguage = \"en\"\nengine = \"quick\"\nvoice = \"en-us\"\n\
+         [tts.engines.quick]\nkind = \"espeak\"\nprocesses = 4\n\
+         [flows.demo.prefetch]\nen = [\"Hello.\"]\n",
+    );
+    let config = config.unwrap_or_else(|error| panic!("{error}"));
+    let quick = config.tts.engine("quick");
+    assert_eq!(quick, Some(TtsEngine::Espeak { processes: 4 }));
+    for (text, told) in [
+        (
+            "[tts.engines.a]\nkind = \"espaek\"\n",
+            "did you mean \"espeak\"?",
+        ),
+        (
+            "[tts.engines.a]\nprocesses = 4\n",
+            "[tts.engines.a] lacks `kind`",
+        ),
+        (
+            "[tts.engines.a]\nkind = \"flite\"\nproceses = 4\n",
+            "did you mean `processes`?",
+        ),
+        (
+            "[tts.engines.a]\nkind = \"flite\"\nprocesses = 0\n",
+            "`processes` in [tts.engines.a] is 0; it must be 1 to 64",
+        ),
+        (
+            "[[tts.voices]]\nlanguage = \"en\"\nengine = \"espeack\"\nvoice = \"en\"\n",
+            "there is no engine `espeack`",
+        ),
+        (
+            "[flows.demo.prefetch]\nen = [\"<speak><audio/></speak>\"]\n",
+            "the text cannot be spoken: character 8: <audio> is not understood",
+        ),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.contains(told), "{text}: {error}");
+    }
+}

@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Voices that speak the texts of prompts. Without any, espeak-ng speaks Arabic, Chinese, English,
-/// French, German, Korean, Portuguese, Russian and Spanish where its library is installed.
+/// Voices that speak the texts of prompts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tts {

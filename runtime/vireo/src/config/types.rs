@@ -32,7 +32,8 @@ pub struct Config {
     pub media: Media,
     /// Audio files that flows play.
     pub prompts: Prompts,
-    /// Voices that speak texts.
+    /// Voices that speak the texts of prompts. Without any, espeak-ng speaks Arabic, Chinese, English,
+    /// French, German, Korean, Portuguese, Russian and Spanish where its library is installed.
     pub tts: Tts,
     /// Models that understand what callers say.
     pub asr: Asr,
