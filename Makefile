@@ -45,6 +45,8 @@ test: setup words flows check build workers languages
 	@$(VIREO) test --config examples/hotline.toml tests/hotline
 	$(call STEP,Tests of the server)
 	@cargo test --release --locked --workspace
+	$(call STEP,Tests of the speech models)
+	@/usr/bin/python3 -m unittest discover --start-directory media/speech/model
 	$(call STEP,Tests of the workers)
 	@scripts/build-workers.sh test
 	$(call STEP,Projects of vireo new)

@@ -45,7 +45,10 @@ class Dials:
     silence_gain: float = 0.0
 
 
-DIALS = {"en": Dials(), "zh": Dials()}
+DIALS = {
+    "en": Dials(acoustic_scale=0.3, unknown_gain=1.15, word_cost=-2.0),
+    "zh": Dials(acoustic_scale=0.3, unknown_gain=1.3, word_cost=-1.0, silence_gain=0.5),
+}
 
 
 def phone_state(language, phone, position):
