@@ -4,7 +4,7 @@
     /usr/bin/python3 media/speech/model/build.py en target/model/en --library target/vosk/libvosk.so
 
 Needs Debian's espeak-ng, libespeak-ng1, flite, libflite1, libfst-tools, python3-torch, python3-numpy and
-python3-scipy; no data set and no trained weights. Takes some 15 minutes of one core for English.
+python3-scipy; no data set and no trained weights. Takes some 20 minutes of one core for English.
 """
 
 import argparse

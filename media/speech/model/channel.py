@@ -8,7 +8,6 @@ from features import RATE
 
 FULL_SCALE = 32768.0
 
-
 _SEGMENT, _STEP = np.divmod(np.arange(128), 16)
 # What a decoder makes of each code (ITU-T G.711, tables 1 and 2), on the scale of 16 bits. A-law has no zero.
 _MU_LAW = (((_STEP << 3) + 132) << _SEGMENT) - 132

@@ -25,7 +25,8 @@ def _mel(hz):
 def _filters(warp):
     edges = np.linspace(_mel(LOWEST_HZ), _mel(RATE / 2), MELS + 2)
     hz = np.arange(FFT // 2) * RATE / FFT
-    bins = _mel(np.interp(hz, [0.0, BEND * RATE / 2 / max(warp, 1.0), RATE / 2], [0.0, BEND * RATE / 2 * min(warp, 1.0), RATE / 2]))
+    bend = BEND * RATE / 2
+    bins = _mel(np.interp(hz, [0.0, bend / max(warp, 1.0), RATE / 2], [0.0, bend * min(warp, 1.0), RATE / 2]))
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising = (bins - left) / (centre - left)
     falling = (right - bins) / (right - centre)

@@ -12,7 +12,6 @@ Needs Debian's libespeak-ng1, espeak-ng, flite, libflite1, python3-numpy and pyt
 
 import argparse
 import json
-import random
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +114,6 @@ def main():
     arguments.add_argument("--outside", type=int, default=0, help="words that are not in the grammar")
     arguments.add_argument("--seed", type=int, default=SEED)
     given = arguments.parse_args()
-    random.seed(given.seed)
     given.out.mkdir(parents=True, exist_ok=True)
     language, manifest = Language.load(given.language), []
     for offset, (kind, count) in enumerate({"word": given.count, "digits": given.digits, "outside": given.outside}.items()):

@@ -31,9 +31,9 @@ def spoken_words(language):
         if not kind.startswith(ANSWERS):
             continue
         for entry in entries.split(","):
-            text = entry.split()
-            named = " " in entry.strip() and " ".join(text[1:]) or text[0]
-            yield (text[0] if kind.split()[-1].endswith("..") or "+" in kind else named).lower()
+            # A list that counts ("number 0..") has words alone, the others a name before them.
+            name, *words = entry.split()
+            yield " ".join([name] if ".." in kind else words).lower()
 
 
 class Channel(unittest.TestCase):
