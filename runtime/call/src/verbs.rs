@@ -40,7 +40,7 @@ pub fn verb(request: &Request, lookup: &impl Resolve) -> Result<Option<Verb>, Er
                 no_match: lookup.resolve(&options.no_match_prompt)?,
             };
             Verb::Gather {
-                options: options.clone(),
+                options: Box::new(options.clone()),
                 prompts,
             }
         }

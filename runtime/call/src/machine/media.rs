@@ -22,7 +22,7 @@ impl Machine {
                 interrupt_keys,
             } => self.play(prompt, interrupt_keys),
             Verb::Gather { options, prompts } => {
-                let (gather, step) = Gather::start(options, &mut self.keys, now);
+                let (gather, step) = Gather::start(*options, &mut self.keys, now);
                 self.doing = Some(Doing::Gathering {
                     gather: Box::new(gather),
                     prompts,

@@ -37,7 +37,7 @@ pub enum Verb {
         interrupt_keys: String,
     },
     Gather {
-        options: GatherOptions,
+        options: Box<GatherOptions>,
         prompts: GatherPrompts,
     },
     Record(message::Spec),

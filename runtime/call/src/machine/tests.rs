@@ -62,7 +62,7 @@ fn press(machine: &mut Machine, key: char, now: Duration) {
 
 fn gather() -> Verb {
     Verb::Gather {
-        options: GatherOptions {
+        options: Box::new(GatherOptions {
             prompt: vec![vireo_host::contract::Part::Silence(1_000)],
             language: None,
             min_digits: 1,
@@ -77,7 +77,7 @@ fn gather() -> Verb {
             no_input_prompt: Vec::new(),
             no_match_prompt: Vec::new(),
             speech: None,
-        },
+        }),
         prompts: GatherPrompts {
             prompt: prompt(),
             ..GatherPrompts::default()

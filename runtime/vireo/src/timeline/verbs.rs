@@ -77,7 +77,7 @@ fn outcome(reply: &Value) -> String {
             let name = name.replace('-', " ");
             match detail.as_str() {
                 Some(keys) => format!("{name} {keys}"),
-                None => join([&name, &spoken(&detail)]),
+                None => join([&name, &spoken(detail)]),
             }
         }
         "message" => format!(
