@@ -53,7 +53,12 @@ fn note(out: &mut Vec<String>, step: Step) {
         Step::Done(GatherResult::Speech(said)) => out.push(format!("speech({})", said.text)),
         Step::Done(GatherResult::Misheard(said)) => out.push(format!("misheard({})", said.text)),
         Step::Done(GatherResult::Unheard(why)) => {
-            out.push(format!("unheard({:?},{})", why.reason, why.digits).to_lowercase());
+            let reason = match why.reason {
+                UnheardReason::Busy => "busy",
+                UnheardReason::NoModel => "no-model",
+                UnheardReason::Failed => "failed",
+            };
+            out.push(format!("unheard({reason},{})", why.digits));
         }
     }
 }
