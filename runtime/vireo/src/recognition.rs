@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use vireo_speech::asr::vosk::{VoskConfig, VoskEngine};
-use vireo_speech::asr::{AsrError, Engine, Model, Recognizers};
+use vireo_speech::asr::{AsrError, Engine, Keeper, Model, Recognizers};
 
 use crate::config::{Asr, AsrEngine};
 use crate::explain::Code;
@@ -14,7 +14,10 @@ use crate::speech::beside_this_program;
 ///
 /// # Errors
 /// A model names an engine that there is not; the configuration was checked for that.
-pub(crate) fn recognizers(asr: &Asr) -> Result<Option<Recognizers>, AsrError> {
+pub(crate) fn recognizers(
+    asr: &Asr,
+    keeper: Option<Keeper>,
+) -> Result<Option<Recognizers>, AsrError> {
     if asr.models.is_empty() {
         return Ok(None);
     }
@@ -33,7 +36,23 @@ pub(crate) fn recognizers(asr: &Asr) -> Result<Option<Recognizers>, AsrError> {
         Some(engine(name, kind))
     });
     let engines = engines.collect();
-    Recognizers::new(models, engines).map(Some)
+    let recognizers = Recognizers::new(models, engines)?;
+    Ok(Some(match keeper {
+        Some(keeper) => recognizers.keeping(keeper),
+        None => recognizers,
+    }))
+}
+
+/// Opens the directory of recognitions, if they are to be kept.
+///
+/// # Errors
+/// It cannot be made or read.
+pub(crate) fn keeper(asr: &Asr) -> std::io::Result<Option<Keeper>> {
+    let limit = u64::from(asr.keep_mib) << 20;
+    let directory = asr.keep_directory.as_deref();
+    directory
+        .map(|directory| Keeper::open(directory, limit))
+        .transpose()
 }
 
 fn engine(name: &str, kind: AsrEngine) -> Arc<dyn Engine> {
@@ -103,6 +122,6 @@ mod tests {
 
     #[test]
     fn without_a_model_there_is_no_recognizer() {
-        assert!(recognizers(&Asr::default()).unwrap().is_none());
+        assert!(recognizers(&Asr::default(), None).unwrap().is_none());
     }
 }

@@ -11,13 +11,30 @@ pub const BUILT_IN: &str = "vosk";
 
 /// Models that understand what callers say. Without any, a gather that listens hears keys alone, and
 /// the flow is told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Asr {
+    /// The directory in which recognitions are kept for tuning: what the caller said, as sound, and what
+    /// was understood. Absent: none is kept. It is made at the first start.
+    pub keep_directory: Option<PathBuf>,
+    /// How much is kept there, MiB; the oldest goes first. A minute of speech takes one.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub keep_mib: u32,
     /// Which model understands which language. Those of one language are tried in this order.
     pub models: Vec<AsrModel>,
     /// What the models belong to, by name. `vosk` is there without standing here.
     pub engines: BTreeMap<String, AsrEngine>,
+}
+
+impl Default for Asr {
+    fn default() -> Self {
+        Asr {
+            keep_directory: None,
+            keep_mib: 1024,
+            models: Vec::new(),
+            engines: BTreeMap::new(),
+        }
+    }
 }
 
 /// A model.
@@ -105,5 +122,6 @@ impl Asr {
         models
             .filter_map(|model| model.directory.as_mut())
             .chain(libraries)
+            .chain(self.keep_directory.as_mut())
     }
 }

@@ -150,7 +150,9 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let token = Token::read_or_create(&config.token_file())?;
     let admin = AdminServer::bind(&config.admin.listen).await?;
     let zone = built.time_zone.clone();
-    let recognizers = recognition::recognizers(&config.asr)?;
+    let keeper = recognition::keeper(&config.asr)
+        .map_err(|error| system("opening [asr] keep-directory", error))?;
+    let recognizers = recognition::recognizers(&config.asr, keeper)?;
     if let Some(recognizers) = recognizers.clone() {
         // A model takes a second or two; calls are taken meanwhile.
         tokio::spawn(async move { recognition::prepare(&recognizers).await });
