@@ -80,6 +80,10 @@ pub enum Act {
     Reload,
     /// A call was ended.
     Hangup,
+    /// A flow's key was written.
+    SetKey,
+    /// A flow's key was deleted.
+    DeleteKey,
     /// What a newer version of Vireo has written and this one does not know.
     #[serde(other)]
     Other,
@@ -97,6 +101,8 @@ impl Act {
             Self::Open => "open",
             Self::Reload => "reload",
             Self::Hangup => "hangup",
+            Self::SetKey => "set-key",
+            Self::DeleteKey => "delete-key",
             Self::Other => "other",
         }
     }

@@ -43,7 +43,7 @@ pub use model::{
 };
 pub use openapi::document as openapi_document;
 pub use operations::{
-    By, CanaryWish, Journals, OperationError, Operations, Reply, RouteQuestion, Upload,
+    By, CanaryWish, Journals, KeyChange, OperationError, Operations, Reply, RouteQuestion, Upload,
 };
 pub use preflight::{Finding, PreflightReport, Severity};
 pub use problem::Problem;

@@ -120,10 +120,21 @@ pub trait Operations: Send + Sync + 'static {
     fn reload(&self, who: Who) -> Reply<'_, ReloadReport>;
     /// The keys of the flows.
     fn kv(&self) -> Kv;
+    /// Notes that a key was set or deleted.
+    fn key_changed(&self, change: KeyChange, key: String, who: Who) -> Reply<'_, ()>;
     /// Can the server take calls?
     fn readiness(&self) -> Readiness;
     /// Gauges and counters as they are now.
     fn metrics(&self) -> Vec<Metric>;
+}
+
+/// What an operator did to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It has a value.
+    Set,
+    /// It is gone.
+    Deleted,
 }
 
 /// Why an operation was not done.

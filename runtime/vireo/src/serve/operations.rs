@@ -19,7 +19,7 @@ use super::preflight::Preflight;
 use super::{ServeError, build, flows, metrics};
 use crate::admin::{
     self, Admission, By, Counter, DeployReport, DeploymentChange, FlowStatus, InspectionReport,
-    Journals, LiveCall, Metric, OperationError, Operations, PreflightReport, Readiness,
+    Journals, KeyChange, LiveCall, Metric, OperationError, Operations, PreflightReport, Readiness,
     ReloadReport, Reply, RouteExplanation, RouteQuestion, RouteStep, Status, Upload,
 };
 use crate::check;
@@ -569,6 +569,17 @@ impl Operations for LiveOperations {
 
     fn kv(&self) -> Kv {
         self.runtime.kv().clone()
+    }
+
+    fn key_changed(&self, change: KeyChange, key: String, who: Who) -> Reply<'_, ()> {
+        let act = match change {
+            KeyChange::Set => Act::SetKey,
+            KeyChange::Deleted => Act::DeleteKey,
+        };
+        Box::pin(async move {
+            self.record(act, who, key, String::new()).await;
+            Ok(())
+        })
     }
 
     fn readiness(&self) -> Readiness {

@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vireo::admin::{
     AdminServer, Admission, AuditEntry, By, Canary, CanaryStatus, ComponentProblem, Counter,
-    DeployReport, DeploymentChange, Finding, FlowStatus, InspectionReport, Journals, LiveCall,
-    Metric, OperationError, Operations, PreflightReport, RateComparison, Readiness, ReloadReport,
-    Reply, RouteExplanation, RouteQuestion, RouteStep, Serving, Severity, Status, Token, Upload,
-    VersionCalls, VersionCounts,
+    DeployReport, DeploymentChange, Finding, FlowStatus, InspectionReport, Journals, KeyChange,
+    LiveCall, Metric, OperationError, Operations, PreflightReport, RateComparison, Readiness,
+    ReloadReport, Reply, RouteExplanation, RouteQuestion, RouteStep, Serving, Severity, Status,
+    Token, Upload, VersionCalls, VersionCounts,
 };
 use vireo::config::AdminListen;
 use vireo_store::audit::Who;
@@ -390,6 +390,15 @@ impl Operations for Fake {
 
     fn kv(&self) -> Kv {
         self.kv.clone()
+    }
+
+    fn key_changed(&self, change: KeyChange, key: String, who: Who) -> Reply<'_, ()> {
+        let act = match change {
+            KeyChange::Set => "set-key",
+            KeyChange::Deleted => "delete-key",
+        };
+        self.acted(act, &key, who);
+        reply(Ok(()))
     }
 
     fn readiness(&self) -> Readiness {

@@ -122,6 +122,10 @@ async fn keys_are_set_and_deleted() {
         41,
         "a counter is left alone"
     );
+    let acts = server.fake.acts.lock().unwrap().clone();
+    let noted: Vec<_> = acts.iter().map(|act| (&*act.act, &*act.subject)).collect();
+    let key = "survey/states/complaints/000018";
+    assert_eq!(noted, [("set-key", key), ("delete-key", key)]);
     server.stop().await;
 }
 

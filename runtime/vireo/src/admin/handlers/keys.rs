@@ -12,10 +12,11 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use vireo_store::kv::{KvError, MAX_VALUE_BYTES, Namespace, Wanted};
 
+use super::audit::Asker;
 use super::{Answer, Name, Params};
 use crate::admin::Api;
 use crate::admin::keys::{KeyPage, KeyValue};
-use crate::admin::operations::OperationError;
+use crate::admin::operations::{KeyChange, OperationError};
 use crate::admin::problem::Problem;
 use crate::explain::Code;
 
@@ -141,7 +142,12 @@ pub async fn show(State(api): State<Api>, place: Place) -> Answer<KeyValue> {
         (status = 422, description = "VR0104: the key or the value is too long, or the key is a counter, which only flows write.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn set(State(api): State<Api>, place: Place, body: Body) -> Answer<KeyValue> {
+pub async fn set(
+    State(api): State<Api>,
+    Asker(who): Asker,
+    place: Place,
+    body: Body,
+) -> Answer<KeyValue> {
     let too_long = || {
         let why = format!("a value has at most {MAX_VALUE_BYTES} bytes");
         Problem::new(Code::RequestInvalid, why)
@@ -171,7 +177,16 @@ pub async fn set(State(api): State<Api>, place: Place, body: Body) -> Answer<Key
         }
     });
     let item = item.await?;
-    tracing::info!(namespace, key, "a key was set by the operator");
+    tracing::info!(
+        namespace,
+        key,
+        who = who.name,
+        "a key was set by the operator"
+    );
+    let changed = format!("{namespace}/{key}");
+    (api.operations)
+        .key_changed(KeyChange::Set, changed, who)
+        .await?;
     let item = item.ok_or(OperationError::KeyUnknown { namespace, key })?;
     Ok(Json(item.into()))
 }
@@ -188,7 +203,11 @@ pub async fn set(State(api): State<Api>, place: Place, body: Body) -> Answer<Key
         (status = 404, description = "VR0122: no such key.", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn delete(State(api): State<Api>, place: Place) -> Result<StatusCode, Problem> {
+pub async fn delete(
+    State(api): State<Api>,
+    Asker(who): Asker,
+    place: Place,
+) -> Result<StatusCode, Problem> {
     let Place { namespace, key } = place;
     let asked = key.clone();
     let found = within(&api, &namespace, move |keys| {
@@ -200,6 +219,15 @@ pub async fn delete(State(api): State<Api>, place: Place) -> Result<StatusCode, 
     if !found.await? {
         return Err(OperationError::KeyUnknown { namespace, key }.into());
     }
-    tracing::info!(namespace, key, "a key was deleted by the operator");
+    tracing::info!(
+        namespace,
+        key,
+        who = who.name,
+        "a key was deleted by the operator"
+    );
+    let changed = format!("{namespace}/{key}");
+    (api.operations)
+        .key_changed(KeyChange::Deleted, changed, who)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -31,10 +31,10 @@ pub struct AuditEntry {
     pub at_ms: u64,
     /// Who did it.
     pub who: Operator,
-    /// What was done: "deploy", "promote", "rollback", "automatic-rollback", "drain", "open", "reload"
-    /// or "hangup".
+    /// What was done: "deploy", "promote", "rollback", "automatic-rollback", "drain", "open", "reload",
+    /// "hangup", "set-key" or "delete-key".
     pub act: String,
-    /// To what: the flow, the call; empty for the server as a whole.
+    /// To what: the flow, the call, the namespace and its key; empty for the server as a whole.
     pub subject: String,
     /// In words.
     pub detail: String,
