@@ -280,7 +280,9 @@ impl Engine {
             send_failures: 0,
         };
         link.cells.streams.fetch_add(1, Ordering::Relaxed);
-        if link.commands.send(Command::Open(Box::new(entry))).is_err() {
+        // Until it is configured there is nothing that it could do.
+        let opened = link.commands.leave(Command::Open(Box::new(entry)));
+        if opened.is_err() {
             link.cells.streams.fetch_sub(1, Ordering::Relaxed);
             return Err(OpenError::Busy);
         }

@@ -66,12 +66,31 @@ impl<T> Outbox<T> {
     /// Hands over a message; never waits for the media thread. Costs no system call while that thread
     /// is awake, and one for all messages that are sent while it wakes.
     pub fn send(&self, message: T) -> Result<(), Refused> {
+        let pushed = self.push(message);
+        self.call();
+        pushed
+    }
+
+    /// Hands over a message that nothing depends on before the next one: the thread is not woken for
+    /// it.
+    pub fn leave(&self, message: T) -> Result<(), Refused> {
+        let pushed = self.push(message);
+        if pushed.is_err() {
+            // Nobody takes what is left here while the thread sleeps.
+            self.call();
+        }
+        pushed
+    }
+
+    fn push(&self, message: T) -> Result<(), Refused> {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.is_abandoned() {
             return Err(Refused);
         }
-        let pushed = ring.push(message);
-        drop(ring);
+        ring.push(message).map_err(|_| Refused)
+    }
+
+    fn call(&self) {
         // Between the message and the flag, as in `Inbox::wait` between the flag and the look for
         // messages: one of the two sides sees what the other did.
         fence(Ordering::SeqCst);
@@ -79,7 +98,6 @@ impl<T> Outbox<T> {
         if asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed) {
             self.wake();
         }
-        pushed.map_err(|_| Refused)
     }
 
     /// Ends [`Inbox::wait`], or the next if the thread does not wait now.
@@ -166,6 +184,26 @@ mod tests {
             }
         });
         assert_eq!(taker.join().unwrap(), [EACH; 4]);
+    }
+
+    #[test]
+    fn what_is_left_calls_nobody_and_is_taken_with_the_next_message() {
+        let (outbox, mut inbox) = new(2);
+        outbox.bell.asleep.store(true, Ordering::Relaxed);
+        outbox.leave(1).unwrap();
+        assert!(!inbox.bell.watch.wait(Some(Duration::ZERO)));
+        outbox.send(2).unwrap();
+        assert!(inbox.bell.watch.wait(Some(Duration::ZERO)));
+        assert_eq!((inbox.take(), inbox.take()), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_full_box_calls_whoever_is_to_empty_it() {
+        let (outbox, inbox) = new(1);
+        outbox.bell.asleep.store(true, Ordering::Relaxed);
+        outbox.leave(1).unwrap();
+        assert_eq!(outbox.leave(2), Err(Refused));
+        assert!(inbox.bell.watch.wait(Some(Duration::ZERO)));
     }
 
     #[test]
