@@ -70,7 +70,7 @@ impl Subject {
             .context(|| "a directory for the prompts".into())?;
         tones::write_prompts(prompts.path())?;
         let setup = Setup {
-            sip: format!("max-calls = {}\n", limits.calls),
+            sip: format!("max-calls = {}\nmax-delay-ms = 100\n", limits.calls),
             media: format!(
                 "ports = \"{}-{}\"\nthreads = {}\ncodecs = [\"PCMU\", \"PCMA\"]\n",
                 MEDIA_PORTS.start(),

@@ -2,7 +2,7 @@
 //! batches.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,7 +43,23 @@ pub struct JournalWriter {
     queue: Mutex<Option<SyncSender<Message>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     cdrs: Cdrs,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+/// What calls and the thread count together.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Messages in the queue.
+    queued: AtomicUsize,
+    /// Entries that found no room, or that the store did not take.
+    dropped: AtomicU64,
+}
+
+impl Counts {
+    fn lost(&self, lines: &Lines) {
+        self.dropped
+            .fetch_add(lines.len().into(), Ordering::Relaxed);
+    }
 }
 
 impl JournalWriter {
@@ -53,11 +69,11 @@ impl JournalWriter {
     /// The system has no thread to give.
     pub fn start(journal: Journal, cdrs: Cdrs) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
+        let counts = Arc::<Counts>::default();
         let writer = Writer {
             journal,
             cdrs: cdrs.clone(),
-            lost: Arc::clone(&dropped),
+            counts: Arc::clone(&counts),
         };
         let thread = std::thread::Builder::new()
             .name("vireo-journal".into())
@@ -66,7 +82,7 @@ impl JournalWriter {
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
             cdrs,
-            dropped,
+            counts,
         })
     }
 
@@ -83,13 +99,18 @@ impl JournalWriter {
             lines: Lines::default(),
             queue,
             cdrs: self.cdrs.clone(),
-            dropped: Arc::clone(&self.dropped),
+            counts: Arc::clone(&self.counts),
         }
     }
 
     /// Entries that could not be written.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    /// How full the queue is, from 0 to 1. Calls that find it full lose entries.
+    pub fn queue_load(&self) -> f64 {
+        self.counts.queued.load(Ordering::Relaxed) as f64 / QUEUE as f64
     }
 
     /// Writes what is queued and stops. Calls that are still up write no more.
@@ -115,7 +136,7 @@ impl JournalWriter {
 struct Writer {
     journal: Journal,
     cdrs: Cdrs,
-    lost: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl Writer {
@@ -126,6 +147,7 @@ impl Writer {
         while let Ok(first) = messages.recv() {
             std::thread::sleep(WINDOW);
             for message in std::iter::once(first).chain(messages.try_iter()) {
+                self.counts.queued.fetch_sub(1, Ordering::Relaxed);
                 match message {
                     Message::Began(mark) => began(&self.cdrs, &mark),
                     Message::Lines(call, lines) => running.entry(call).or_default().append(lines),
@@ -138,7 +160,7 @@ impl Writer {
             }
             for (call, lines) in running.drain() {
                 if let Err(error) = self.journal.append_lines(&call, &lines) {
-                    self.lost.fetch_add(lines.len().into(), Ordering::Relaxed);
+                    self.counts.lost(&lines);
                     tracing::error!(call = &*call, %error, "the journal could not be written");
                 }
             }
@@ -167,13 +189,12 @@ pub struct CallJournal {
     lines: Lines,
     queue: Option<SyncSender<Message>>,
     cdrs: Cdrs,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 impl CallJournal {
     /// Leaves a mark of the call, which after a crash becomes a CDR.
     pub fn began(&self, call: &OpenCall) {
-        let Some(queue) = &self.queue else { return };
         let mark = match Mark::of(call) {
             Ok(mark) => mark,
             Err(error) => {
@@ -181,10 +202,26 @@ impl CallJournal {
                 return;
             }
         };
-        if let Err(TrySendError::Full(Message::Began(mark))) = queue.try_send(Message::Began(mark))
+        if self.queue.is_some()
+            && let Err(Message::Began(mark)) = self.send(Message::Began(mark))
         {
             began(&self.cdrs, &mark);
         }
+    }
+
+    /// Queues a message; gives it back when there is no room, or nobody to take it.
+    fn send(&self, message: Message) -> Result<(), Message> {
+        let Some(queue) = &self.queue else {
+            return Err(message);
+        };
+        // Before it can be taken: the count never falls below zero.
+        self.counts.queued.fetch_add(1, Ordering::Relaxed);
+        queue.try_send(message).map_err(|error| {
+            self.counts.queued.fetch_sub(1, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(message) | TrySendError::Disconnected(message) => message,
+            }
+        })
     }
 
     /// A verb of the flow, asked at `asked` and answered at `at` (both since the call's start).
@@ -214,15 +251,13 @@ impl CallJournal {
         if self.lines.is_empty() {
             return;
         }
-        let Some(queue) = &self.queue else { return };
+        if self.queue.is_none() {
+            return;
+        }
         let lines = std::mem::take(&mut self.lines);
         let message = Message::Lines(Arc::clone(&self.call_id), lines);
-        if let Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) =
-            queue.try_send(message)
-            && let Message::Lines(_, lines) = message
-        {
-            self.dropped
-                .fetch_add(lines.len().into(), Ordering::Relaxed);
+        if let Err(Message::Lines(_, lines)) = self.send(message) {
+            self.counts.lost(&lines);
         }
     }
 
@@ -235,15 +270,8 @@ impl CallJournal {
             cdr,
             done,
         };
-        let unsent = match &self.queue {
-            Some(queue) => match queue.try_send(Message::Ended(Box::new(end))) {
-                Ok(()) => return,
-                Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => message,
-            },
-            None => Message::Ended(Box::new(end)),
-        };
         // No record is dropped for want of room: this call waits for the store itself.
-        if let Message::Ended(end) = unsent {
+        if let Err(Message::Ended(end)) = self.send(Message::Ended(Box::new(end))) {
             finish(&self.cdrs, *end, None);
         }
     }
@@ -342,6 +370,6 @@ mod tests {
             panic!("{entries:?}")
         };
         assert_eq!(reply.get(), r#"{"took_ms":0,"Err":{"WrongState":"late"}}"#);
-        assert_eq!(writer.dropped(), 0);
+        assert_eq!((writer.dropped(), writer.queue_load()), (0, 0.0));
     }
 }

@@ -188,6 +188,11 @@ impl Runtime {
         self.shared.journal.dropped()
     }
 
+    /// How full the queue of journal entries is, from 0 to 1.
+    pub fn journal_queue_load(&self) -> f64 {
+        self.shared.journal.queue_load()
+    }
+
     /// The media engine, for its counters.
     pub fn engine(&self) -> &Engine {
         &self.shared.engine

@@ -101,6 +101,42 @@ impl EndpointConfig {
     }
 }
 
+/// Which part of new calls is refused because the server is late: spread evenly over the calls.
+#[derive(Debug, Default)]
+pub(super) struct Shedding {
+    /// Of a thousand new calls so many are refused; none at first.
+    thousandths: u16,
+    /// What has come together since the last one was refused.
+    carried: u16,
+}
+
+impl Shedding {
+    const ALL: u16 = 1_000;
+
+    /// Refuses so many of a thousand calls from now on.
+    pub(super) fn set(&mut self, thousandths: u16) {
+        self.thousandths = thousandths.min(Self::ALL);
+        if self.thousandths == 0 {
+            self.carried = 0;
+        }
+    }
+
+    /// Of a thousand calls so many are refused.
+    pub(super) fn thousandths(&self) -> u16 {
+        self.thousandths
+    }
+
+    /// A call comes: is it to be refused?
+    pub(super) fn takes(&mut self) -> bool {
+        self.carried += self.thousandths;
+        let taken = self.carried >= Self::ALL;
+        if taken {
+            self.carried -= Self::ALL;
+        }
+        taken
+    }
+}
+
 /// Whether new calls are taken. Calls in progress go on either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Admission {

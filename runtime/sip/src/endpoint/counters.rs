@@ -20,6 +20,8 @@ pub struct Counters {
     pub remembered_refusals: u64,
     /// Gauge: 2xx that wait for their ACK.
     pub unacknowledged: u64,
+    /// Gauge: of a thousand new calls so many are refused because the server is late.
+    pub shed_thousandths: u64,
 
     /// Requests received, retransmissions included.
     pub requests: u64,
@@ -52,6 +54,8 @@ pub struct Counters {
     pub refused_unacknowledged: u64,
     /// Calls refused because those before them were not taken yet.
     pub refused_queue: u64,
+    /// Calls refused because the server is late.
+    pub refused_overload: u64,
     /// Calls refused while draining.
     pub refused_draining: u64,
     /// Requests refused because of what they are: 400, 405, 415, 416, 420, 481, 482, 483, 500, 501.

@@ -23,6 +23,7 @@ mod uas;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use config::Shedding;
 pub use config::{Admission, EndpointConfig, Limits, LocalAddress};
 pub use counters::{Counters, TrunkLoad};
 pub use event::{
@@ -45,6 +46,7 @@ pub struct Endpoint {
     trunks: Trunks,
     usage: Usage,
     admission: Admission,
+    shedding: Shedding,
     /// Calls that can be taken over now; unlimited when absent.
     room: Option<usize>,
     legs: IdMap<LegId, Box<Leg>>,
@@ -68,6 +70,7 @@ impl Endpoint {
             trunks,
             usage: Usage::default(),
             admission: Admission::default(),
+            shedding: Shedding::default(),
             room: None,
             legs: IdMap::with_capacity_and_hasher(calls, Default::default()),
             by_dialog: KeyMap::with_capacity_and_hasher(calls, Default::default()),
@@ -155,6 +158,12 @@ impl Endpoint {
         self.admission = admission;
     }
 
+    /// Refuses so many of a thousand new calls with 503 and Retry-After, because the server is late; none when 0. At most
+    /// a thousand.
+    pub fn shed(&mut self, thousandths: u16) {
+        self.shedding.set(thousandths);
+    }
+
     /// Says how many calls can be taken over before the next time that this is said. One more gets 503 with Retry-After.
     pub fn set_room(&mut self, calls: usize) {
         self.room = Some(calls);
@@ -172,6 +181,7 @@ impl Endpoint {
         Counters {
             calls: self.calls as u64,
             legs: self.legs.len() as u64,
+            shed_thousandths: self.shedding.thousandths().into(),
             ..self.layer.counters()
         }
     }

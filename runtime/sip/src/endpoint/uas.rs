@@ -208,6 +208,10 @@ impl Endpoint {
             counters.refused_queue += 1;
             return Err(retry_after);
         }
+        if self.shedding.takes() {
+            counters.refused_overload += 1;
+            return Err(retry_after);
+        }
         if counters.unacknowledged >= limits.max_unacknowledged as u64 {
             counters.refused_unacknowledged += 1;
             return Err(retry_after);

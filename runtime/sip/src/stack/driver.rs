@@ -35,6 +35,7 @@ pub(super) enum Command {
         events: EventWriter,
     },
     Admission(Admission),
+    Shed(u16),
     Trunks(Box<Trunks>),
     TrunkLoads(oneshot::Sender<Vec<TrunkLoad>>),
     Impairment(Impairment),
@@ -307,6 +308,7 @@ impl Driver {
                 self.place(Outlet { handle, events }, *invite, now);
             }
             Command::Admission(admission) => self.endpoint.set_admission(admission),
+            Command::Shed(thousandths) => self.endpoint.shed(thousandths),
             Command::Trunks(trunks) => self.endpoint.set_trunks(*trunks),
             Command::TrunkLoads(reply) => {
                 // Whoever asked may have gone.

@@ -243,6 +243,11 @@ impl Stack {
         self.command(Command::Admission(Admission::Open));
     }
 
+    /// Refuses so many of a thousand new calls from now on; see [`Endpoint::shed`].
+    pub fn shed(&self, thousandths: u16) {
+        self.command(Command::Shed(thousandths));
+    }
+
     /// Takes a new set of trunks; calls in progress go on.
     pub fn set_trunks(&self, trunks: Trunks) {
         self.command(Command::Trunks(Box::new(trunks)));

@@ -99,6 +99,11 @@ pub struct Sip {
     /// Calls at the same time, over all trunks; a call past it gets 503 with Retry-After.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_calls: u32,
+    /// Milliseconds. When the server's own work waits longer than this for the CPU, again and again, a
+    /// growing share of new calls gets 503 with Retry-After until it keeps up; the same when media
+    /// threads are late, or the queue of journal entries is half full. 0: never.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub max_delay_ms: u32,
     /// The text of the Server and User-Agent headers.
     #[schemars(length(min = 1, max = 128))]
     pub user_agent: String,
@@ -115,6 +120,7 @@ impl Default for Sip {
             listen: vec![listen(SipTransport::Udp), listen(SipTransport::Tcp)],
             unknown_peer: UnknownPeer::Drop,
             max_calls: 1000,
+            max_delay_ms: 100,
             user_agent: "Vireo".to_owned(),
         }
     }

@@ -14,6 +14,7 @@ pub(super) fn counts(sip: &Counters) -> Vec<(&'static str, u64)> {
         ("refused: trunk's calls", sip.refused_trunk_calls),
         ("refused: trunk's rate", sip.refused_trunk_rate),
         ("refused: server's calls", sip.refused_calls),
+        ("refused: server is late", sip.refused_overload),
         ("refused: draining", sip.refused_draining),
         ("requests from unknown peers", sip.unknown_peer),
         ("malformed messages", sip.malformed),
@@ -98,6 +99,7 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         ("transactions", sip.refused_transactions),
         ("unacknowledged", sip.refused_unacknowledged),
         ("queue", sip.refused_queue),
+        ("overload", sip.refused_overload),
         ("draining", sip.refused_draining),
     ];
     let refusals = Metric::of(
@@ -110,6 +112,11 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         metric.sample(vec![("reason", (*reason).to_owned())], *count as f64)
     });
     vec![
+        Metric::gauge(
+            "vireo_sip_shed_ratio",
+            "The part of new calls that is refused because the server is late, 0 to 1.",
+            sip.shed_thousandths as f64 / 1_000.0,
+        ),
         gauge("vireo_sip_calls", "Legs that have not ended.", sip.calls),
         gauge(
             "vireo_sip_legs",

@@ -3,8 +3,10 @@
 mod build;
 mod capacity;
 mod flows;
+mod lateness;
 mod metrics;
 mod operations;
+mod overload;
 mod preflight;
 
 use std::net::SocketAddr;
@@ -177,6 +179,11 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let (stack, incoming) = Stack::start(build::stack(&config)?).await?;
     let stack = Arc::new(stack);
     let calls = tokio::spawn(Arc::clone(&runtime).serve(incoming));
+    let most_delay = Duration::from_millis(config.sip.max_delay_ms.into());
+    let lateness = (!most_delay.is_zero()).then(|| {
+        let watching = lateness::watch(Arc::clone(&runtime), Arc::clone(&stack), most_delay);
+        tokio::spawn(watching)
+    });
     let (stop, stopped) = watch::channel(());
     let operations = Arc::new(LiveOperations::new(
         Arc::clone(&runtime),
@@ -195,6 +202,9 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     ));
     announce(&options, &stack, admin_address, token.expose())?;
     wait_for_end(signals, &operations, &runtime, &stack, options.grace).await;
+    if let Some(lateness) = lateness {
+        lateness.abort();
+    }
     stack.shutdown(LAST_ANSWERS).await;
     if calls.await.is_err() {
         tracing::error!("the task that takes calls died");

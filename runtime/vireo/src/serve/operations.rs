@@ -154,6 +154,13 @@ impl LiveOperations {
                 "texts could not be spoken since the start: look for \"spoken\" in the log";
             warnings.push(failed.to_owned());
         }
+        let shed = self.stack.counters().shed_thousandths;
+        if shed > 0 {
+            warnings.push(format!(
+                "the server is late, and refuses {} % of new calls with 503: look for \"late\" in the log",
+                shed.div_ceil(10)
+            ));
+        }
         if self.runtime.journal_entries_dropped() > 0 {
             warnings.push("journal entries were lost: the disk does not keep up".to_owned());
         }

@@ -64,6 +64,44 @@ fn a_trunk_has_no_more_calls_than_it_may() {
 }
 
 #[test]
+fn a_late_server_refuses_a_share_of_new_calls_and_no_other_request() {
+    let mut probe = with_trunk(carrier());
+    let mut n = 0;
+    let mut outcome = |thousandths| {
+        probe.endpoint.shed(thousandths);
+        let refused = (0..20).map(|_| {
+            n += 1;
+            probe.send(nth(n).to_string());
+            let refused = probe.sent().iter().any(|what| what == "503 INVITE");
+            assert_ne!(refused, !probe.events().is_empty(), "one or the other");
+            refused
+        });
+        let refused: Vec<bool> = refused.collect();
+        (
+            refused[0],
+            refused.iter().filter(|refused| **refused).count(),
+        )
+    };
+    assert_eq!(outcome(0), (false, 0));
+    assert_eq!(outcome(100), (false, 2), "every tenth");
+    assert_eq!(outcome(0), (false, 0));
+    assert_eq!(outcome(750), (false, 15));
+    assert_eq!(outcome(u16::MAX), (true, 20));
+    assert_eq!(probe.endpoint.counters().refused_overload, 37);
+
+    probe.send(nth(1_000).to_string());
+    let refusal = probe.next_response();
+    assert_eq!(
+        (refusal.status, refusal.headers.retry_after()),
+        (503, Some(5))
+    );
+    probe.endpoint.shed(0);
+    probe.send(nth(1_000).to_string());
+    assert_eq!(probe.sent(), ["503 INVITE"], "a copy of a refused one");
+    assert!(probe.events().is_empty());
+}
+
+#[test]
 fn a_trunk_brings_calls_no_faster_than_it_may() {
     let mut probe = with_trunk(Trunk {
         calls_per_second: Some(10.0),
