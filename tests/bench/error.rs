@@ -1,6 +1,7 @@
 //! Why a run could not be made.
 
-/// The bench's errors. A figure that misses its target is none: it stands in the report.
+/// The bench's errors. A figure that misses its target is none: it stands in the report. One that is not as
+/// promised is, with `--check`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BenchError {
@@ -15,6 +16,9 @@ pub enum BenchError {
     /// The load generator, the server or the floor did not do its part.
     #[error("{0}")]
     Run(String),
+    /// Figures are not as they are promised; all of them.
+    #[error("not as promised:\n  {0}")]
+    Broken(String),
 }
 
 /// What the bench's functions return.

@@ -14,6 +14,7 @@ mod options;
 mod overload;
 mod probe;
 mod progress;
+mod promises;
 mod report;
 mod signalling;
 mod soak;
@@ -70,7 +71,7 @@ fn run(options: Options) -> Result<()> {
         println!("warning: {warning}");
     }
     machine.join_generator(Rank::Bench);
-    let out = options.out.clone();
+    let (out, check) = (options.out.clone(), options.check);
     let soak = match options.command {
         Some(Command::Soak {
             minutes,
@@ -124,6 +125,10 @@ fn run(options: Options) -> Result<()> {
         println!("{}\n", ivr::curve_table(curve));
     }
     println!("{}: report.json, plots", out.display());
+    let broken = promises::broken(&report);
+    if check && !broken.is_empty() {
+        return Err(BenchError::Broken(broken.join("\n  ")));
+    }
     Ok(())
 }
 

@@ -14,6 +14,9 @@ pub struct Options {
     /// Shorter runs and fewer steps: for a look, not for figures.
     #[arg(long)]
     pub quick: bool,
+    /// Fail when a figure is not as docs/SPECIFICATION.md promises.
+    #[arg(long)]
+    pub check: bool,
     /// Ordinary priorities.
     #[arg(long)]
     pub plain: bool,
