@@ -17,6 +17,7 @@ mod replay;
 mod services;
 mod signalling;
 mod speech;
+mod speech_engines;
 mod swap;
 
 use std::time::Duration;

@@ -73,7 +73,7 @@ fn sound(samples: &[i16]) -> Vec<i16> {
 
 /// What the server keeps on the disk of what its engine has said: as long as what espeak-ng says by
 /// itself, whose samples depend on what it said before.
-fn kept(server: &Server, voice: &str, sentence: &str) -> Vec<i16> {
+pub(crate) fn kept(server: &Server, voice: &str, sentence: &str) -> Vec<i16> {
     let alone = spoken(server.directory(), voice, sentence);
     until(Duration::from_secs(20), "a sentence on the disk", || {
         let files = std::fs::read_dir(server.directory().join("data/speech")).ok()?;
@@ -92,14 +92,14 @@ fn kept(server: &Server, voice: &str, sentence: &str) -> Vec<i16> {
 }
 
 /// Waits until what the caller has heard is like this speech.
-fn hears(peer: &Peer, speech: &[i16]) {
+pub(crate) fn hears(peer: &Peer, speech: &[i16]) {
     until(Duration::from_secs(20), "the speech", || {
         let heard = peer.audio();
         (heard.len() > speech.len() && wav::find(speech, &heard).1 > 0.95).then_some(())
     });
 }
 
-fn call(server: &Server, peer: &Peer) -> (Call, SocketAddr) {
+pub(crate) fn call(server: &Server, peer: &Peer) -> (Call, SocketAddr) {
     let mut call = Call::new(server.udp, "speak");
     let ok = call.establish(&sdp(peer, true));
     let to = ok.media().unwrap();
@@ -107,7 +107,7 @@ fn call(server: &Server, peer: &Peer) -> (Call, SocketAddr) {
 }
 
 /// Presses 1, which interrupts a text, or ends the flow.
-fn press(peer: &Peer, to: SocketAddr) -> Sender {
+pub(crate) fn press(peer: &Peer, to: SocketAddr) -> Sender {
     let mut sender = Sender::new(7);
     // The path is open, and the source known, before the first key.
     for _ in 0..10 {
@@ -156,7 +156,7 @@ fn asked(server: &Server) {
 }
 
 /// The flow has come to its last verb.
-fn gathering(server: &Server) {
+pub(crate) fn gathering(server: &Server) {
     until(Duration::from_secs(20), "the flow's last verb", || {
         let calls = server.admin.get("/v1/calls").to_string();
         calls.contains("media.gather").then_some(())

@@ -1,23 +1,56 @@
 //! Speech recognition: from the configuration to models and the engines that they belong to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use vireo_speech::asr::vosk::{VoskConfig, VoskEngine};
 use vireo_speech::asr::{AsrError, Engine, Keeper, Model, Recognizers};
+use vireo_speech_remote::{Patience, RemoteError, WebSocketEngine, WebSocketSettings};
 
-use crate::config::{Asr, AsrEngine};
-use crate::explain::Code;
+use crate::config::{Asr, AsrEngine, SecretError};
+use crate::explain::{Code, Coded};
 use crate::speech::beside_this_program;
+use crate::speech::engines::{FIRST_PAUSE, endpoint};
+
+/// From the end of a caller's speech to the last word of a server elsewhere; less than a recognition waits
+/// for any engine, so that it is the server that is blamed.
+const ANSWER: Duration = Duration::from_secs(4);
+
+/// Why there are no recognizers.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecognizersError {
+    /// A model and its engine.
+    #[error(transparent)]
+    Asr(#[from] AsrError),
+    /// What an engine is to be told.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// How an engine is to be reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+}
+
+impl Coded for RecognizersError {
+    fn code(&self) -> Code {
+        match self {
+            RecognizersError::Asr(_) => Code::ConfigContradiction,
+            RecognizersError::Secret(error) => error.code(),
+            RecognizersError::Remote(_) => Code::EngineStart,
+        }
+    }
+}
 
 /// The recognizers of a configuration; none when it has no model. Processes start when they are first
 /// asked.
 ///
 /// # Errors
-/// A model names an engine that there is not; the configuration was checked for that.
+/// A secret cannot be read; or a model names an engine that there is not, but the configuration was checked
+/// for that.
 pub(crate) fn recognizers(
     asr: &Asr,
     keeper: Option<Keeper>,
-) -> Result<Option<Recognizers>, AsrError> {
+) -> Result<Option<Recognizers>, RecognizersError> {
     if asr.models.is_empty() {
         return Ok(None);
     }
@@ -35,7 +68,7 @@ pub(crate) fn recognizers(
         let kind = asr.engine(name)?;
         Some(engine(name, kind))
     });
-    let engines = engines.collect();
+    let engines = engines.collect::<Result<_, _>>()?;
     let recognizers = Recognizers::new(models, engines)?;
     Ok(Some(match keeper {
         Some(keeper) => recognizers.keeping(keeper),
@@ -55,8 +88,8 @@ pub(crate) fn keeper(asr: &Asr) -> std::io::Result<Option<Keeper>> {
         .transpose()
 }
 
-fn engine(name: &str, kind: AsrEngine) -> Arc<dyn Engine> {
-    match kind {
+fn engine(name: &str, kind: AsrEngine) -> Result<Arc<dyn Engine>, RecognizersError> {
+    Ok(match kind {
         AsrEngine::Vosk {
             library,
             workers,
@@ -70,7 +103,38 @@ fn engine(name: &str, kind: AsrEngine) -> Arc<dyn Engine> {
             threads: threads.unwrap_or_else(decoding_threads),
             streams: streams as usize,
         })),
-    }
+        AsrEngine::Websocket {
+            url,
+            token,
+            headers,
+            secret_headers,
+            streams,
+            connect_ms,
+            retries,
+            failures,
+            rest_ms,
+            longest_rest_ms,
+        } => Arc::new(WebSocketEngine::new(WebSocketSettings {
+            name: name.to_owned(),
+            endpoint: endpoint(
+                &format!("asr.engines.{name}"),
+                &url,
+                token.as_ref(),
+                &headers,
+                &secret_headers,
+            )?,
+            streams: streams as usize,
+            connect: Duration::from_millis(connect_ms.into()),
+            answer: ANSWER,
+            patience: Patience {
+                retries,
+                first_pause: FIRST_PAUSE,
+                failures,
+                first_rest: Duration::from_millis(rest_ms.into()),
+                longest_rest: Duration::from_millis(longest_rest_ms.into()),
+            },
+        })?),
+    })
 }
 
 /// One core is left to media, signalling and flows, where there is more than one.

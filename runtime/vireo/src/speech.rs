@@ -1,5 +1,7 @@
 //! Text to speech: from the configuration to voices and the engines that they belong to.
 
+pub(crate) mod engines;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,18 +10,41 @@ use std::time::Duration;
 use vireo_audio::prompt::Prompt;
 use vireo_speech::say::Language;
 use vireo_speech::tts::{
-    Engine, EngineError, Passage, Speech, SpeechConfig, SpeechError, Utterance, Voice, WorkerEngine,
+    Engine, EngineError, Passage, Speech, SpeechConfig, SpeechError, Utterance, Voice,
 };
-use vireo_worker::{Limits, Pool, WorkerConfig};
+use vireo_speech_remote::RemoteError;
+use vireo_worker::Pool;
 
-use crate::config::{Config, Flow, Tts, TtsEngine};
-use crate::explain::Code;
-
-/// Sentences that may wait for one process of an engine: each makes some twenty a second at least.
-const WAITING: usize = 1024;
+use crate::config::{Config, Flow, SecretError, Tts, TtsEngine};
+use crate::explain::{Code, Coded};
 
 /// How long an engine gets at the start to say a word; it may have to read its data first.
 const FIRST_WORD: Duration = Duration::from_secs(20);
+
+/// Why there are no voices.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VoicesError {
+    /// The directory of what is kept.
+    #[error(transparent)]
+    Speech(#[from] SpeechError),
+    /// What an engine is to be told.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// How an engine is to be reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+}
+
+impl Coded for VoicesError {
+    fn code(&self) -> Code {
+        match self {
+            VoicesError::Speech(_) => Code::FileUnusable,
+            VoicesError::Secret(error) => error.code(),
+            VoicesError::Remote(_) => Code::EngineStart,
+        }
+    }
+}
 
 /// What speaks texts.
 pub(crate) struct Voices {
@@ -52,15 +77,15 @@ impl Voices {
     /// Reads what was kept; processes start when they are first asked. Needs a tokio runtime, and blocks.
     ///
     /// # Errors
-    /// The directory of what is kept cannot be used.
-    pub fn start(config: &Config) -> Result<Self, SpeechError> {
+    /// The directory of what is kept cannot be used, or a secret not be read.
+    pub fn start(config: &Config) -> Result<Self, VoicesError> {
         let tts = &config.tts;
         let voices = voices(tts);
         let mut engines: Vec<Started> = Vec::new();
         for voice in &voices {
             let known = engines.iter().any(|engine| engine.name == voice.engine);
             if let (false, Some(kind)) = (known, tts.engine(&voice.engine)) {
-                engines.push(started(&kind, voice.clone()));
+                engines.push(started(&kind, voice.clone())?);
             }
         }
         let mib = |mib: u32| u64::from(mib) << 20;
@@ -158,31 +183,14 @@ fn report(engine: &str, error: &EngineError) {
     );
 }
 
-fn started(kind: &TtsEngine, voice: Voice) -> Started {
-    let pool = match *kind {
-        TtsEngine::Espeak { processes } => pool("espeak", processes),
-        TtsEngine::Flite { processes } => pool("flite", processes),
-    };
-    Started {
-        name: voice.engine.clone(),
-        engine: Arc::new(WorkerEngine::new(&voice.engine, pool.clone())),
-        pool: Some(pool),
+fn started(kind: &TtsEngine, voice: Voice) -> Result<Started, VoicesError> {
+    let name = voice.engine.clone();
+    let (engine, pool) = engines::start(&name, kind)?;
+    Ok(Started {
+        name,
+        engine,
+        pool,
         voice,
-    }
-}
-
-/// Processes of the worker that greets as `worker`.
-fn pool(worker: &str, processes: u16) -> Pool {
-    Pool::start(WorkerConfig {
-        name: worker.to_owned(),
-        program: beside_this_program(&format!("vireo-{worker}")),
-        arguments: Vec::new(),
-        environment: Vec::new(),
-        processes,
-        limits: Limits {
-            waiting: WAITING,
-            ..Limits::default()
-        },
     })
 }
 

@@ -10,7 +10,7 @@ use vireo_speech::tts::{Engine, EngineError, Speaking, Utterance};
 
 use crate::client::{self, Failure, broken};
 use crate::gate::{Gate, Outcome};
-use crate::{Endpoint, Patience, RemoteError, sound};
+use crate::{Endpoint, Patience, Protocol, RemoteError, sound};
 
 /// The longest answer, bytes: three minutes at 48 kHz.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -45,7 +45,7 @@ impl HttpEngine {
         let name = settings.name;
         let client = client::build(&name, &settings.endpoint)?;
         Ok(HttpEngine {
-            url: settings.endpoint.address(&name, ["http", "https"])?,
+            url: settings.endpoint.address(&name, Protocol::Http)?,
             client,
             slots: Semaphore::new(settings.at_once.max(1)),
             gate: Gate::new(&name, settings.patience.clone()),

@@ -101,7 +101,35 @@ pub struct Endpoint {
     pub headers: Vec<(String, String)>,
 }
 
+/// What an endpoint speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `http://` or `https://`.
+    Http,
+    /// `ws://` or `wss://`.
+    WebSocket,
+}
+
+impl Protocol {
+    /// Its URLs' schemes: plain, and over TLS.
+    fn schemes(self) -> [&'static str; 2] {
+        match self {
+            Protocol::Http => ["http", "https"],
+            Protocol::WebSocket => ["ws", "wss"],
+        }
+    }
+}
+
 impl Endpoint {
+    /// Can an engine be made of it?
+    ///
+    /// # Errors
+    /// The address or a header is wrong.
+    pub fn check(&self, engine: &str, protocol: Protocol) -> Result<(), RemoteError> {
+        self.address(engine, protocol)?;
+        self.headers(engine).map(|_| ())
+    }
+
     /// What is sent with each request. The values are marked, so that no log shows them.
     fn headers(&self, engine: &str) -> Result<reqwest::header::HeaderMap, RemoteError> {
         let bearer = self.token.iter().map(|token| {
@@ -125,16 +153,15 @@ impl Endpoint {
         Ok(headers)
     }
 
-    /// The address, which has one of these schemes.
-    fn address(&self, engine: &str, schemes: [&str; 2]) -> Result<reqwest::Url, RemoteError> {
+    fn address(&self, engine: &str, protocol: Protocol) -> Result<reqwest::Url, RemoteError> {
         let wrong = |why: String| RemoteError::Url {
             engine: engine.to_owned(),
             url: self.url.clone(),
             why,
         };
         let url = reqwest::Url::parse(&self.url).map_err(|error| wrong(error.to_string()))?;
-        if !schemes.contains(&url.scheme()) || url.host_str().is_none() {
-            let [plain, secure] = schemes;
+        let [plain, secure] = protocol.schemes();
+        if ![plain, secure].contains(&url.scheme()) || url.host_str().is_none() {
             return Err(wrong(format!(
                 "it has to begin with {plain}:// or {secure}://"
             )));

@@ -14,7 +14,7 @@ use vireo_speech::asr::{AsrError, Engine, Model, Next, Stream, Task, Vocabulary}
 
 use crate::client;
 use crate::gate::Gate;
-use crate::{Endpoint, Patience, RemoteError};
+use crate::{Endpoint, Patience, Protocol, RemoteError};
 use conversation::{Conversation, Order, Said};
 
 /// Sound that waits for the server, samples: ten seconds.
@@ -80,7 +80,7 @@ impl WebSocketEngine {
     /// Its address or a header is wrong.
     pub fn new(settings: WebSocketSettings) -> Result<Self, RemoteError> {
         let name = settings.name;
-        let mut url = settings.endpoint.address(&name, ["ws", "wss"])?;
+        let mut url = settings.endpoint.address(&name, Protocol::WebSocket)?;
         let scheme = if url.scheme() == "ws" {
             "http"
         } else {

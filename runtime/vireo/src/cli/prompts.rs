@@ -11,7 +11,7 @@ use super::args::Global;
 use super::error::CliError;
 use super::output::{Output, Table};
 use crate::config::Config;
-use crate::explain::Code;
+use crate::explain::{Code, Coded};
 use crate::speech::{Voices, espeak_voice};
 use crate::wordset::{self, BuildError, Builder, Finding, Keep, Synthesizer};
 
@@ -119,7 +119,8 @@ fn synthesizer(
                 .map_err(|error| failed(&error))?;
             let voices = {
                 let _inside = runtime.enter();
-                Voices::start(&config).map_err(|error| failed(&error))?
+                Voices::start(&config)
+                    .map_err(|error| CliError::new(error.code(), error.to_string()))?
             };
             return Ok(Synthesizer::Voices(voices, runtime));
         }

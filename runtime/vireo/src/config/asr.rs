@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::text::SecretSource;
+use super::tts::{failures, longest_rest, rest, retries, secret_files};
+
 /// The engine that is there without standing in `engines`.
 pub const BUILT_IN: &str = "vosk";
 
@@ -82,6 +85,50 @@ pub enum AsrEngine {
         #[schemars(range(min = 1, max = 10_000))]
         streams: u32,
     },
+    /// A server that listens, one connection for each caller: docs/speech-engines.md. Its models need no
+    /// `directory`.
+    Websocket {
+        /// Where it is: `ws://` or `wss://`.
+        #[schemars(length(min = 1, max = 2048))]
+        url: String,
+        /// Where the token is read from that is sent as `Authorization: Bearer`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<SecretSource>,
+        /// Headers that are sent with each connection.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// Headers whose values are secret, and where these are read from.
+        #[serde(default)]
+        secret_headers: BTreeMap<String, SecretSource>,
+        /// Callers who are listened to at the same time; one more is told `busy`.
+        #[serde(default = "usual_streams")]
+        #[schemars(range(min = 1, max = 10_000))]
+        streams: u32,
+        /// How long a connection may take to be made, with its retries, milliseconds.
+        #[serde(default = "connect")]
+        #[schemars(range(min = 50, max = 60_000))]
+        connect_ms: u32,
+        /// How often it is tried again when it breaks or the server answers 502, 503 or 504.
+        #[serde(default = "retries")]
+        #[schemars(range(max = 10))]
+        retries: u8,
+        /// Failures one after the other until the server is left alone.
+        #[serde(default = "failures")]
+        #[schemars(range(min = 1, max = 1000))]
+        failures: u32,
+        /// For how long, milliseconds; doubled with each failure that follows.
+        #[serde(default = "rest")]
+        #[schemars(range(min = 100, max = 3_600_000))]
+        rest_ms: u32,
+        /// For how long at most, milliseconds.
+        #[serde(default = "longest_rest")]
+        #[schemars(range(min = 100, max = 3_600_000))]
+        longest_rest_ms: u32,
+    },
+}
+
+fn connect() -> u32 {
+    2_000
 }
 
 fn one() -> u16 {
@@ -115,13 +162,18 @@ impl Asr {
 
     /// The paths in it.
     pub(super) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let libraries = (self.engines.values_mut()).filter_map(|engine| match engine {
-            AsrEngine::Vosk { library, .. } => library.as_mut(),
+        let engines = (self.engines.values_mut()).flat_map(|engine| match engine {
+            AsrEngine::Vosk { library, .. } => library.iter_mut().collect(),
+            AsrEngine::Websocket {
+                token,
+                secret_headers,
+                ..
+            } => secret_files(token, secret_headers),
         });
         let models = self.models.iter_mut();
         models
             .filter_map(|model| model.directory.as_mut())
-            .chain(libraries)
+            .chain(engines)
             .chain(self.keep_directory.as_mut())
     }
 }

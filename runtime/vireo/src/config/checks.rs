@@ -1,15 +1,17 @@
 //! What no single key can tell: names that must exist elsewhere, numbers that must fit each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use vireo_speech_remote::{Endpoint, Protocol, RemoteError};
 
 use super::asr::{AsrEngine, BUILT_IN};
 use super::diagnostic::Diagnostic;
 use super::routing::{flows_of, trunks_of};
 use super::text::{AdminListen, SipTransport};
+use super::tts::TtsEngine;
 use super::types::Config;
 use super::validate::nearest;
 use crate::explain::Code;
@@ -27,6 +29,7 @@ pub(super) fn check(config: &Config, document: &Spanned<DeTable<'_>>) -> Vec<Dia
     checks.prompts();
     checks.tts();
     checks.asr();
+    checks.engines_elsewhere();
     checks.trunks();
     checks.flows();
     checks.fallbacks();
@@ -190,6 +193,45 @@ impl Checks<'_> {
                 );
             }
         }
+    }
+
+    fn engines_elsewhere(&mut self) {
+        for (name, engine) in &self.config.tts.engines {
+            if let TtsEngine::Http { url, headers, .. } = engine {
+                self.endpoint("tts", name, Protocol::Http, url, headers);
+            }
+        }
+        for (name, engine) in &self.config.asr.engines {
+            if let AsrEngine::Websocket { url, headers, .. } = engine {
+                self.endpoint("asr", name, Protocol::WebSocket, url, headers);
+            }
+        }
+    }
+
+    /// The address and the headers of an engine elsewhere.
+    fn endpoint(
+        &mut self,
+        section: &str,
+        name: &str,
+        protocol: Protocol,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+    ) {
+        let endpoint = Endpoint {
+            url: url.to_owned(),
+            token: None,
+            headers: headers.clone().into_iter().collect(),
+        };
+        let (key, wrong) = match endpoint.check(name, protocol) {
+            Ok(()) => return,
+            Err(error @ RemoteError::Header { .. }) => ("headers", error.to_string()),
+            Err(error) => ("url", error.to_string()),
+        };
+        self.report(
+            &[section, "engines", name, key],
+            wrong,
+            "docs/speech-engines.md has an example",
+        );
     }
 
     fn trunks(&mut self) {

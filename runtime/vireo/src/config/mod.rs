@@ -113,7 +113,7 @@ impl Config {
         .into_iter()
         .chain(self.admin.token_file.as_mut())
         .chain(admin_socket)
-        .chain(self.tts.cache_directory.as_mut())
+        .chain(self.tts.paths())
         .chain(secret_files)
         .chain(self.asr.paths())
         .for_each(|path| *path = below(&base, path));

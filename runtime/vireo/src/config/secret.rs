@@ -30,7 +30,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug, thiserror::Error)]
 #[error("the secret `{name}` cannot be read from {from}: {why}")]
 pub struct SecretError {
-    /// The name under which the flow asks for it.
+    /// The name under which the flow asks for it, or its place in the configuration.
     pub name: String,
     /// Where it was looked for.
     pub from: SecretSource,
@@ -45,6 +45,18 @@ impl Coded for SecretError {
 }
 
 impl SecretSource {
+    /// Reads the secret of this name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn secret(&self, name: &str) -> Result<Secret, SecretError> {
+        self.read().map_err(|why| SecretError {
+            name: name.to_owned(),
+            from: self.clone(),
+            why,
+        })
+    }
+
     /// Reads the secret; a line end at its end is not part of it.
     fn read(&self) -> Result<Secret, String> {
         /// The largest secret, bytes: a certificate chain with its key fits.
@@ -82,15 +94,11 @@ impl Flow {
         let mut secrets = BTreeMap::new();
         let mut errors = Vec::new();
         for (name, source) in &self.secrets {
-            match source.read() {
+            match source.secret(name) {
                 Ok(secret) => {
                     secrets.insert(name.clone(), secret);
                 }
-                Err(why) => errors.push(SecretError {
-                    name: name.clone(),
-                    from: source.clone(),
-                    why,
-                }),
+                Err(error) => errors.push(error),
             }
         }
         if errors.is_empty() {

@@ -466,3 +466,72 @@ fn engines_of_speech_are_told_apart_by_their_kind() {
         assert!(error.contains(told), "{text}: {error}");
     }
 }
+
+#[test]
+fn engines_of_speech_are_of_a_kind() {
+    let config = parse(
+        r#"
+[tts.engines.cloud]
+kind = "http"
+url = "https://speech.example.com/v1/speak"
+token = "env:SPEECH_TOKEN"
+headers = { "x-tenant" = "seven" }
+secret-headers = { "x-api-key" = "file:/etc/vireo/speech-key" }
+
+[tts.engines.neural]
+kind = "piper"
+directory = "voices"
+noise-scale = 0.5
+"#,
+    )
+    .unwrap();
+    assert_eq!(config.tts.engines.len(), 2);
+    let text = config.to_toml().unwrap();
+    assert_eq!(parse(&text).unwrap().tts, config.tts, "{text}");
+    for (text, expected) in [
+        (
+            "kind = \"http\"\nurl = \"ftp://a/\"",
+            "engine cloud: the url \"ftp://a/\": it has to begin with http:// or https://",
+        ),
+        (
+            "kind = \"http\"\nurl = \"http://a/\"\nheaders = { \"a b\" = \"c\" }",
+            "engine cloud: the header \"a b\" cannot be sent: invalid HTTP header name",
+        ),
+        ("kind = \"http\"", "lacks `url`"),
+        ("kind = \"piper\"\nurl = \"http://a/\"", "url"),
+    ] {
+        let error = parse(&format!("[tts.engines.cloud]\n{text}\n")).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let listening = |url: &str| {
+        parse(&format!(
+            "[asr.engines.far]\nkind = \"websocket\"\nurl = {url:?}\n\
+             [[asr.models]]\nlanguage = \"en\"\nengine = \"far\"\n"
+        ))
+    };
+    assert!(listening("wss://speech.example.com/v1/listen").is_ok());
+    let error = listening("https://a/").unwrap_err();
+    assert!(
+        error.contains("it has to begin with ws:// or wss://"),
+        "{error}"
+    );
+}
+
+#[test]
+fn paths_of_engines_are_those_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("vireo.toml");
+    let text = "[tts.engines.neural]\nkind = \"piper\"\ndirectory = \"voices\"\n";
+    fs::write(&file, text).unwrap();
+    fs::create_dir(directory.path().join("prompts")).unwrap();
+    let mut config = Config::load(&file).unwrap();
+    let engine = config.tts.engines.remove("neural").unwrap();
+    let Some(TtsEngine::Piper {
+        directory: voices, ..
+    }) = Some(engine)
+    else {
+        unreachable!()
+    };
+    let directory = directory.path().canonicalize().unwrap();
+    assert_eq!(voices, directory.join("voices"));
+}

@@ -25,8 +25,8 @@ use vireo_store::audit::Who;
 use crate::admin::{AdminServer, ListenError, Operations, Token, TokenError};
 use crate::config::{Config, ConfigError, SecretError};
 use crate::explain::{Code, Coded};
-use crate::recognition;
-use crate::speech::Voices;
+use crate::recognition::{self, RecognizersError};
+use crate::speech::{Voices, VoicesError};
 pub(crate) use build::{apology, flow_limits, grants};
 use capacity::Capacity;
 use operations::LiveOperations;
@@ -77,12 +77,12 @@ pub enum ServeError {
     /// Trunks that contradict each other.
     #[error("the trunks cannot be used: {0}")]
     Trunks(#[from] vireo_sip::trunk::TrunkError),
-    /// The directory of spoken sentences.
+    /// The voices of texts.
     #[error(transparent)]
-    Speech(#[from] vireo_speech::tts::SpeechError),
+    Voices(#[from] VoicesError),
     /// The recognizers.
     #[error(transparent)]
-    Recognizers(#[from] vireo_speech::asr::AsrError),
+    Recognizers(#[from] RecognizersError),
     /// The limit of open files.
     #[error(transparent)]
     Files(#[from] capacity::TooFewFiles),
@@ -101,9 +101,8 @@ impl Coded for ServeError {
         match self {
             ServeError::Config(error) => error.code(),
             ServeError::Secrets(_) => Code::SecretUnreadable,
-            ServeError::Routes(_) | ServeError::Trunks(_) | ServeError::Recognizers(_) => {
-                Code::ConfigContradiction
-            }
+            ServeError::Routes(_) | ServeError::Trunks(_) => Code::ConfigContradiction,
+            ServeError::Recognizers(error) => error.code(),
             ServeError::Admin(error) => error.code(),
             ServeError::Token(error) => error.code(),
             ServeError::Store(_) => Code::StoreFailed,
@@ -113,7 +112,8 @@ impl Coded for ServeError {
             ServeError::Runtime(_) => Code::EngineStart,
             ServeError::Files(_) => Code::TooFewFiles,
             ServeError::Sip(_) => Code::SipListen,
-            ServeError::Speech(_) | ServeError::System { .. } => Code::FileUnusable,
+            ServeError::Voices(error) => error.code(),
+            ServeError::System { .. } => Code::FileUnusable,
         }
     }
 }
