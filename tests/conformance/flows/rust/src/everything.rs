@@ -135,7 +135,13 @@ fn speech(call: &Call) -> Result<()> {
     answered(&call.gather("ask").attempts(1).listen(speech).collect()?);
     let yes_no = || Speech::new().yes_no();
     answered(&call.ask("sure", yes_no()).collect()?);
-    answered(&call.gather("menu").accept(["1"]).listen(yes_no()).collect()?);
+    answered(
+        &call
+            .gather("menu")
+            .accept(["1"])
+            .listen(yes_no())
+            .collect()?,
+    );
     Ok(())
 }
 
@@ -164,7 +170,12 @@ fn told(said: &Recognition) -> String {
         said.grammar
     );
     for other in &said.alternatives {
-        text += &format!(", [{}] [{}] {}", other.value, other.text, other.confidence * 100.0);
+        text += &format!(
+            ", [{}] [{}] {}",
+            other.value,
+            other.text,
+            other.confidence * 100.0
+        );
     }
     text
 }
