@@ -91,6 +91,20 @@ fn gauge(name: &'static str, help: &'static str, value: u64) -> Metric {
     Metric::gauge(name, help, value as f64)
 }
 
+/// A counter with a sample for each value of a label.
+#[allow(clippy::cast_precision_loss)]
+fn counted<const N: usize>(
+    name: &'static str,
+    help: &'static str,
+    label: &'static str,
+    counts: [(&str, u64); N],
+) -> Metric {
+    let metric = Metric::of(MetricKind::Counter, name, help);
+    counts.into_iter().fold(metric, |metric, (value, count)| {
+        metric.sample(vec![(label, value.to_owned())], count as f64)
+    })
+}
+
 fn sip(sip: &Counters) -> Vec<Metric> {
     let refused = [
         ("trunk-calls", sip.refused_trunk_calls),
@@ -102,15 +116,12 @@ fn sip(sip: &Counters) -> Vec<Metric> {
         ("overload", sip.refused_overload),
         ("draining", sip.refused_draining),
     ];
-    let refusals = Metric::of(
-        MetricKind::Counter,
+    let refusals = counted(
         "vireo_sip_refused_total",
         "Calls refused past a limit.",
+        "reason",
+        refused,
     );
-    #[allow(clippy::cast_precision_loss)]
-    let refusals = refused.iter().fold(refusals, |metric, (reason, count)| {
-        metric.sample(vec![("reason", (*reason).to_owned())], *count as f64)
-    });
     vec![
         Metric::gauge(
             "vireo_sip_shed_ratio",
@@ -199,23 +210,19 @@ fn sip(sip: &Counters) -> Vec<Metric> {
 }
 
 /// What became of what callers said; none on a server that listens to nobody.
-#[allow(clippy::cast_precision_loss)]
 fn recognitions(runtime: &Runtime) -> Option<Metric> {
-    let counted = runtime.recognizers()?.counters();
-    let metric = Metric::of(
-        MetricKind::Counter,
+    let ends = runtime.recognizers()?.counters();
+    Some(counted(
         "vireo_asr_recognitions_total",
         "Recognitions that came to an end, by which; busy: not begun.",
-    );
-    let ends = [
-        ("matched", counted.matched),
-        ("unmatched", counted.unmatched),
-        ("failed", counted.failed),
-        ("busy", counted.busy),
-    ];
-    Some(ends.into_iter().fold(metric, |metric, (end, count)| {
-        metric.sample(vec![("end", end.to_owned())], count as f64)
-    }))
+        "end",
+        [
+            ("matched", ends.matched),
+            ("unmatched", ends.unmatched),
+            ("failed", ends.failed),
+            ("busy", ends.busy),
+        ],
+    ))
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {
@@ -297,22 +304,18 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
 }
 
 fn speech(voices: &Voices) -> Vec<Metric> {
-    let counted = voices.speech.counters();
-    let sentences = Metric::of(
-        MetricKind::Counter,
+    let origins = voices.speech.counters();
+    let sentences = counted(
         "vireo_tts_sentences_total",
         "Sentences that prompts asked for, by where their sound came from; failed: nowhere.",
+        "origin",
+        [
+            ("memory", origins.from_memory),
+            ("disk", origins.from_disk),
+            ("engine", origins.spoken),
+            ("failed", origins.failed),
+        ],
     );
-    let origins = [
-        ("memory", counted.from_memory),
-        ("disk", counted.from_disk),
-        ("engine", counted.spoken),
-        ("failed", counted.failed),
-    ];
-    #[allow(clippy::cast_precision_loss)]
-    let sentences = origins.into_iter().fold(sentences, |metric, (origin, n)| {
-        metric.sample(vec![("origin", origin.to_owned())], n as f64)
-    });
     let mut spoken = Metric::of(
         MetricKind::Counter,
         "vireo_tts_engine_sentences_total",
@@ -387,22 +390,17 @@ fn instantiation(runtime: &Runtime) -> Metric {
 
 fn components(runtime: &Runtime) -> Metric {
     let origins = runtime.host().origins();
-    let metric = Metric::of(
-        MetricKind::Counter,
+    counted(
         "vireo_components_total",
         "Components made ready to run, by where their code came from; unusable: kept code that was \
          damaged or not of this server.",
-    );
-    [
-        ("compiled", origins.compiled),
-        ("kept", origins.kept),
-        ("unusable", origins.unusable),
-    ]
-    .into_iter()
-    .fold(metric, |metric, (origin, count)| {
-        #[allow(clippy::cast_precision_loss)]
-        metric.sample(vec![("origin", origin.to_owned())], count as f64)
-    })
+        "origin",
+        [
+            ("compiled", origins.compiled),
+            ("kept", origins.kept),
+            ("unusable", origins.unusable),
+        ],
+    )
 }
 
 fn flows(runtime: &Runtime) -> Vec<Metric> {
