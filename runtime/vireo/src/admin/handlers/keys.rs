@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use utoipa::IntoParams;
+use vireo_store::audit::Who;
 use vireo_store::kv::{KvError, MAX_VALUE_BYTES, Namespace, Wanted};
 
 use super::audit::Asker;
@@ -74,6 +75,28 @@ async fn within<T: Send + 'static>(
         .await
         .map_err(|error| OperationError::Internal(error.to_string()))?
         .map_err(failed)
+}
+
+/// Tells the log and the audit log what an operator did.
+async fn note(
+    api: &Api,
+    change: KeyChange,
+    namespace: &str,
+    key: &str,
+    who: Who,
+) -> Result<(), OperationError> {
+    let done = match change {
+        KeyChange::Set => "set",
+        KeyChange::Deleted => "deleted",
+    };
+    tracing::info!(
+        namespace,
+        key,
+        who = who.name,
+        "a key was {done} by the operator"
+    );
+    let changed = format!("{namespace}/{key}");
+    api.operations.key_changed(change, changed, who).await
 }
 
 /// Lists keys of flows with their values, in byte order.
@@ -177,16 +200,7 @@ pub async fn set(
         }
     });
     let item = item.await?;
-    tracing::info!(
-        namespace,
-        key,
-        who = who.name,
-        "a key was set by the operator"
-    );
-    let changed = format!("{namespace}/{key}");
-    (api.operations)
-        .key_changed(KeyChange::Set, changed, who)
-        .await?;
+    note(&api, KeyChange::Set, &namespace, &key, who).await?;
     let item = item.ok_or(OperationError::KeyUnknown { namespace, key })?;
     Ok(Json(item.into()))
 }
@@ -219,15 +233,6 @@ pub async fn delete(
     if !found.await? {
         return Err(OperationError::KeyUnknown { namespace, key }.into());
     }
-    tracing::info!(
-        namespace,
-        key,
-        who = who.name,
-        "a key was deleted by the operator"
-    );
-    let changed = format!("{namespace}/{key}");
-    (api.operations)
-        .key_changed(KeyChange::Deleted, changed, who)
-        .await?;
+    note(&api, KeyChange::Deleted, &namespace, &key, who).await?;
     Ok(StatusCode::NO_CONTENT)
 }
