@@ -2,17 +2,17 @@
 //!
 //! In each round every caller hears a text of its own. The first round is made by the engine, the
 //! second comes from memory and tells how long each text is: a caller who heard longer in the first
-//! has heard a gap.
+//! has heard a gap. Piper speaks in a voice of tones, made by a script: real voices cost more.
 
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use vireo_tests::Server;
 use vireo_tests::rtp::{Packet, Peer, alaw, gaps_ms, ulaw};
-use vireo_tests::server::Setup;
+use vireo_tests::server::{Setup, binary};
 use vireo_tests::sip::{Call, sdp};
+use vireo_tests::{Server, root};
 
 use crate::bench::Bench;
 use crate::error::{BenchError, Result};
@@ -25,8 +25,10 @@ use crate::usage::{Usage, now_ns};
 const ARRIVING: Duration = Duration::from_secs(4);
 /// The longest that a call may take.
 const LONGEST: Duration = Duration::from_secs(40);
-/// A sample above this is sound.
-const LOUD: u16 = 200;
+/// A sample above this is sound: 40 dB below the loudest of speech.
+const LOUD: u16 = 100;
+/// An engine says its first word within this time after the server's start.
+const FIRST_WORD: Duration = Duration::from_secs(30);
 /// Two voices as they are heard are the same length within so many packets.
 const SAME_LENGTH: usize = 1;
 
@@ -34,6 +36,8 @@ const SAME_LENGTH: usize = 1;
 struct Subject {
     engine: &'static str,
     voice: &'static str,
+    /// Where its voices lie, below the repository; none: they belong to the engine.
+    directory: Option<&'static str>,
     /// What its processes are called.
     process: &'static str,
     /// The first called number: every engine has numbers of its own.
@@ -42,10 +46,11 @@ struct Subject {
     callers: u32,
 }
 
-const SUBJECTS: [Subject; 2] = [
+const SUBJECTS: [Subject; 3] = [
     Subject {
         engine: "espeak",
         voice: "en-us",
+        directory: None,
         process: "vireo-espeak",
         numbers: 7_000_000,
         callers: 200,
@@ -53,11 +58,28 @@ const SUBJECTS: [Subject; 2] = [
     Subject {
         engine: "flite",
         voice: "slt",
+        directory: None,
         process: "vireo-flite",
         numbers: 8_000_000,
         callers: 10,
     },
+    Subject {
+        engine: "piper",
+        voice: "tones",
+        directory: Some("media/speech/piper/tests/voices"),
+        process: "vireo-piper",
+        numbers: 9_000_000,
+        callers: 10,
+    },
 ];
+
+impl Subject {
+    /// Why it cannot be measured here, if so: one worker is built by a command of its own.
+    fn missing(&self) -> Option<String> {
+        let worker = binary().with_file_name(self.process);
+        (!worker.is_file()).then(|| format!("{} is not built: make workers", worker.display()))
+    }
+}
 
 /// What a caller heard.
 #[derive(Debug, Clone)]
@@ -77,6 +99,11 @@ pub fn run(bench: &mut Bench) -> Result<Value> {
     bench.machine.prefer(server.pid());
     let mut report = json!({});
     for subject in &SUBJECTS {
+        if let Some(why) = subject.missing() {
+            bench.note(&format!("{}: {why}", subject.engine));
+            report[subject.engine] = json!({ "not_measured": why });
+            continue;
+        }
         let callers = match bench.options.quick {
             true => (subject.callers / 4).max(5),
             false => subject.callers,
@@ -100,6 +127,7 @@ fn setup(bench: &Bench) -> Setup {
     for Subject {
         engine,
         voice,
+        directory,
         numbers,
         ..
     } in SUBJECTS
@@ -107,6 +135,12 @@ fn setup(bench: &Bench) -> Setup {
         more.push_str(&format!(
             "[[tts.voices]]\nlanguage = \"en-x-{engine}\"\nengine = \"{engine}\"\nvoice = \"{voice}\"\n"
         ));
+        if let Some(directory) = directory {
+            more.push_str(&format!(
+                "[tts.engines.{engine}]\nkind = \"{engine}\"\ndirectory = {:?}\n",
+                root().join(directory)
+            ));
+        }
         routes.push_str(&format!(
             "[[routes]]\nname = \"{engine}\"\ncalled = \"{}*\"\nflow = \"announce\"\n\
              parameters = {{ language = \"en-x-{engine}\" }}\n",
@@ -134,6 +168,15 @@ fn measure(server: &Server, subject: &Subject, callers: u32) -> Result<Value> {
             .admin
             .metric("vireo_tts_sentences_total{origin=\"failed\"}")
     };
+    let spoken = format!(
+        "vireo_tts_worker_requests_total{{engine=\"{}\",end=\"answered\"}}",
+        subject.engine
+    );
+    // What its start costs is no caller's.
+    let first_word = Instant::now() + FIRST_WORD;
+    while server.admin.metric(&spoken) < 1.0 && Instant::now() < first_word {
+        thread::sleep(Duration::from_millis(50));
+    }
     let (before, failed_before) = (cpu_s(server, subject), failed());
     let made = calls(server.udp, subject.numbers, callers);
     let cpu = cpu_s(server, subject) - before;
