@@ -21,6 +21,12 @@ const FRAME: usize = 10 * SAMPLES_PER_MS;
 /// So far below the loudest frame begins silence, dB.
 const SILENCE_BELOW_DB: f32 = 35.0;
 
+/// So far below the loudest frame a sentence begins, dB: its first consonant may be faint.
+const FAINT_BELOW_DB: f32 = 40.0;
+
+/// What is left before the beginning of a sentence, ms.
+const FADE_IN_MS: usize = 30;
+
 /// Nothing louder than this is no word at all, dBm0.
 const FAINTEST_DBM0: f32 = -60.0;
 
@@ -47,7 +53,7 @@ pub struct Measured {
 /// Measures a word of 8 kHz; none when it is all silence.
 #[must_use]
 pub fn measure(samples: &[i16]) -> Option<Measured> {
-    let (first, last) = sound(samples)?;
+    let (first, last) = sound(samples, SILENCE_BELOW_DB)?;
     let runs = samples.chunk_by(|one, next| is_clipped(*one) == is_clipped(*next));
     let mut clipped = runs.filter(|run| is_clipped(run[0]));
     Some(Measured {
@@ -62,14 +68,14 @@ fn is_clipped(sample: i16) -> bool {
     sample.unsigned_abs() >= CLIPPED.unsigned_abs()
 }
 
-/// From where to where there is sound, in whole frames.
-fn sound(samples: &[i16]) -> Option<(usize, usize)> {
+/// From where to where there is sound, in whole frames: what is so far below the loudest is none.
+fn sound(samples: &[i16], below_db: f32) -> Option<(usize, usize)> {
     let levels: Vec<f32> = samples.chunks(FRAME).map(level_dbm0).collect();
     let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
     if loudest < FAINTEST_DBM0 {
         return None;
     }
-    let is_sound = |level: &f32| *level > loudest - SILENCE_BELOW_DB;
+    let is_sound = |level: &f32| *level > loudest - below_db;
     let first = levels.iter().position(is_sound)?;
     let last = levels.iter().rposition(is_sound)?;
     Some((first * FRAME, ((last + 1) * FRAME).min(samples.len())))
@@ -79,7 +85,7 @@ fn sound(samples: &[i16]) -> Option<(usize, usize)> {
 /// allow; none when it is all silence. The samples are of 8 kHz.
 #[must_use]
 pub fn shape(samples: &[i16]) -> Option<Vec<i16>> {
-    let (first, last) = sound(samples)?;
+    let (first, last) = sound(samples, SILENCE_BELOW_DB)?;
     let margin = MARGIN_MS * SAMPLES_PER_MS;
     let gain_db = LEVEL_DBM0 - level_dbm0(&samples[first..last]);
     let around = &samples[first.saturating_sub(margin)..(last + margin).min(samples.len())];
@@ -94,6 +100,16 @@ pub fn shape(samples: &[i16]) -> Option<Vec<i16>> {
         (f32::from(*sample) * gain * fade).round() as i16
     });
     Some(shaped.collect())
+}
+
+/// A spoken sentence that begins at once: the silence before it is put behind it, but for 30 ms, so that
+/// the pause between two sentences stays what it was. The samples are of 8 kHz.
+#[must_use]
+pub fn sound_first(mut samples: Vec<i16>) -> Vec<i16> {
+    let first = sound(&samples, FAINT_BELOW_DB).map_or(0, |(first, _)| first);
+    let before = first.saturating_sub(FADE_IN_MS * SAMPLES_PER_MS);
+    samples.rotate_left(before);
+    samples
 }
 
 #[cfg(test)]
@@ -152,6 +168,23 @@ mod tests {
             assert_eq!((shaped[0], shaped[shaped.len() - 1]), (0, 0));
         }
         assert_eq!(shape(&silence(200)), None);
+    }
+
+    #[test]
+    fn the_silence_before_a_sentence_is_put_behind_it() {
+        // A faint consonant belongs to the sentence, noise before it does not.
+        let noise: Vec<i16> = (0..250 * SAMPLES_PER_MS).map(|n| (n % 7) as i16).collect();
+        let consonant = word(0, -50, 0);
+        let sentence = [consonant.clone(), word(0, -16, 100)].concat();
+        let moved = sound_first([noise.clone(), sentence.clone()].concat());
+        let (left, after) = (30 * SAMPLES_PER_MS, 220 * SAMPLES_PER_MS);
+        let expected = [&noise[after..], &sentence, &noise[..after]].concat();
+        assert_eq!(noise.len() - after, left);
+        assert_eq!(moved, expected);
+        // What begins at once, and what is no speech, stays as it is.
+        assert_eq!(sound_first(sentence.clone()), sentence);
+        assert_eq!(sound_first(noise.clone()), noise);
+        assert_eq!(sound_first(vec![]), []);
     }
 
     #[test]

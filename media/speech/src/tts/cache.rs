@@ -43,7 +43,7 @@ impl Key {
 }
 
 /// The start of each file; after it the CRC-32 of the samples, then these: 8 kHz, 16 bits, little-endian.
-const MAGIC: &[u8; 8] = b"vireo-s1";
+const MAGIC: &[u8; 8] = b"vireo-s2";
 const HEAD: usize = MAGIC.len() + 4;
 
 /// A directory of speech. Its methods block.
@@ -211,7 +211,7 @@ mod tests {
     fn a_damaged_file_is_no_speech() {
         let directory = tempfile::tempdir().unwrap();
         let cache = DiskCache::open(directory.path(), 1000).unwrap();
-        for damage in [&b""[..], b"vireo-s1", b"vireo-s1\0\0\0\0ab"] {
+        for damage in [&b""[..], b"vireo-s1", b"vireo-s2\0\0\0\0ab"] {
             cache.put(key(1), &[1, 2, 3]).unwrap();
             fs::write(directory.path().join(key(1).name()), damage).unwrap();
             assert_eq!(cache.get(key(1)), None);

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use vireo_audio::prompt::{Prompt, PromptError};
+use vireo_audio::word;
 
 pub use cache::{DiskCache, Key};
 pub use engine::{Engine, EngineError, Speaking, Utterance, WorkerEngine};
@@ -336,7 +337,9 @@ impl Speech {
         let disk = self.disk.clone();
         // Resampling is work, and the disk may be slow.
         let prompt = tokio::task::spawn_blocking(move || {
-            let prompt = Prompt::from_audio(&name, sound)?;
+            let samples = Prompt::from_audio(&name, sound)?.samples();
+            // Some voices have a quarter of a second of silence before each sentence.
+            let prompt = Prompt::from_samples(&name, word::sound_first(samples));
             if let Some(disk) = disk
                 && let Err(error) = disk.put(key, &prompt.samples())
             {
