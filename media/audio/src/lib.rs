@@ -9,6 +9,7 @@
 
 mod codec;
 pub mod compare;
+mod double;
 pub mod dtmf;
 pub mod g711;
 mod level;
@@ -23,6 +24,7 @@ pub mod wav;
 pub mod word;
 
 pub use codec::Codec;
+pub use double::Doubler;
 pub use level::{SILENCE_DBM0, level_dbm0, peak_of_sine};
 
 /// Samples a second of every signal in this crate, unless a type says otherwise.

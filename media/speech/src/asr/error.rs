@@ -79,7 +79,7 @@ pub enum AsrError {
         problem: String,
     },
     /// The model was made for another rate.
-    #[error("the model {} is for speech of {rate} Hz; a call has 8000 Hz", .directory.display())]
+    #[error("the model {} is for speech of {rate} Hz; models for 8000 and 16000 Hz can be used", .directory.display())]
     Rate {
         /// Its directory.
         directory: PathBuf,

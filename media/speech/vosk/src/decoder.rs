@@ -1,21 +1,49 @@
 //! One caller's speech in libvosk.
 
+use vireo_audio::Doubler;
 use vireo_speech::asr::vosk::{Question, Refusal};
 use vireo_speech::asr::{Hypothesis, Output, UNKNOWN, Word};
 use vosk::{CompleteResult, DecodingState, Model, Recognizer};
 
-/// Of the sound, Hz.
-const RATE: f32 = 8000.0;
+/// The speech that a model was made for. The sound itself has always 8 kHz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Band {
+    /// 8 kHz.
+    Telephone,
+    /// 16 kHz.
+    Wide,
+}
+
+impl Band {
+    /// Of this rate, Hz.
+    pub fn of(rate: u32) -> Option<Self> {
+        match rate {
+            8_000 => Some(Band::Telephone),
+            16_000 => Some(Band::Wide),
+            _ => None,
+        }
+    }
+
+    /// Hz.
+    fn rate(self) -> f32 {
+        match self {
+            Band::Telephone => 8_000.0,
+            Band::Wide => 16_000.0,
+        }
+    }
+}
 
 /// A recognizer, and what it said last.
 pub struct Decoder {
     recognizer: Recognizer,
+    /// Where the model is for [`Band::Wide`].
+    doubler: Option<Doubler>,
     partial: String,
 }
 
 impl Decoder {
     /// One for this question.
-    pub fn new(model: Option<&Model>, question: &Question) -> Result<Self, Refusal> {
+    pub fn new(model: Option<&Model>, band: Band, question: &Question) -> Result<Self, Refusal> {
         let refused = |why: &str| Refusal::Model(why.to_owned());
         let model = model.ok_or_else(|| refused("libvosk cannot load it"))?;
         let recognizer = match &question.phrases {
@@ -30,9 +58,9 @@ impl Decoder {
                 let phrases: Vec<&str> = (phrases.iter().map(String::as_str))
                     .chain([UNKNOWN])
                     .collect();
-                Recognizer::new_with_grammar(model, RATE, &phrases)
+                Recognizer::new_with_grammar(model, band.rate(), &phrases)
             }
-            None => Recognizer::new(model, RATE),
+            None => Recognizer::new(model, band.rate()),
         };
         let mut recognizer =
             recognizer.ok_or_else(|| refused("libvosk makes no recognizer of it"))?;
@@ -42,6 +70,7 @@ impl Decoder {
         }
         Ok(Decoder {
             recognizer,
+            doubler: (band == Band::Wide).then(Doubler::default),
             partial: String::new(),
         })
     }
@@ -49,7 +78,10 @@ impl Decoder {
     /// Some sound, and what is new after it.
     pub fn sound(&mut self, sound: &[u8]) -> Result<Option<Output>, Refusal> {
         let samples = sound.as_chunks().0.iter();
-        let samples: Vec<i16> = samples.map(|sample| i16::from_le_bytes(*sample)).collect();
+        let mut samples: Vec<i16> = samples.map(|sample| i16::from_le_bytes(*sample)).collect();
+        if let Some(doubler) = &mut self.doubler {
+            samples = doubler.double(&samples);
+        }
         match self.recognizer.accept_waveform(&samples) {
             Ok(DecodingState::Running) => {
                 let partial = self.recognizer.partial_result().partial;

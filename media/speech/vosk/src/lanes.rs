@@ -11,7 +11,7 @@ use vireo_speech::asr::vosk::{Question, Refusal};
 use vireo_worker::child::{Replies, Wish};
 use vosk::Model;
 
-use crate::decoder::Decoder;
+use crate::decoder::{Band, Decoder};
 
 /// Bytes of one caller's sound that wait: 10 s.
 const MOST_WAITING: usize = 10 * 8000 * 2;
@@ -50,13 +50,19 @@ pub struct Lanes {
 
 impl Lanes {
     /// Starts them; without a model they say so to everyone.
-    pub fn start(threads: usize, model: Option<Model>, replies: &Replies) -> std::io::Result<Self> {
+    pub fn start(
+        threads: usize,
+        model: Option<Model>,
+        band: Band,
+        replies: &Replies,
+    ) -> std::io::Result<Self> {
         let (model, places) = (Arc::new(model), Places::default());
         let mut jobs = Vec::new();
         for _ in 0..threads.max(1) {
             let (sender, receiver) = mpsc::channel();
             let lane = Lane {
                 model: Arc::clone(&model),
+                band,
                 places: Arc::clone(&places),
                 replies: replies.clone(),
                 callers: HashMap::new(),
@@ -142,6 +148,7 @@ fn refuse(replies: &Replies, id: u64, refusal: &Refusal) {
 /// One thread.
 struct Lane {
     model: Arc<Option<Model>>,
+    band: Band,
     places: Places,
     replies: Replies,
     callers: HashMap<u64, (Decoder, Arc<Backlog>)>,
@@ -172,7 +179,7 @@ impl Lane {
     fn take(&mut self, job: Job) -> Option<Result<(), Refusal>> {
         match job {
             Job::Open(id, question, backlog) => {
-                match Decoder::new((*self.model).as_ref(), &question) {
+                match Decoder::new((*self.model).as_ref(), self.band, &question) {
                     Ok(decoder) => {
                         self.callers.insert(id, (decoder, backlog));
                         None

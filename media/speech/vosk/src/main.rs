@@ -1,4 +1,4 @@
-//! `vireo-vosk MODEL THREADS`: recognises what callers say, by libvosk.
+//! `vireo-vosk MODEL RATE THREADS`: recognises what callers say, by libvosk.
 //!
 //! A program of its own, because a model that is broken makes that library crash, and because the server is
 //! built without it. It is started by the server: standard input is a socket. What goes over it is described
@@ -10,6 +10,7 @@ mod lanes;
 use std::env;
 use std::process::ExitCode;
 
+use decoder::Band;
 use lanes::Lanes;
 use vireo_speech::asr::vosk::WORKER;
 use vireo_worker::child::connect;
@@ -17,10 +18,14 @@ use vosk::{LogLevel, Model};
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
+    let band = |text: String| Band::of(text.parse().ok()?);
     let threads = |text: String| text.parse::<usize>().ok();
-    let (Some(directory), Some(threads)) = (arguments.next(), arguments.next().and_then(threads))
-    else {
-        eprintln!("vireo-vosk is started by a Vireo server: vireo-vosk MODEL THREADS");
+    let (Some(directory), Some(band), Some(threads)) = (
+        arguments.next(),
+        arguments.next().and_then(band),
+        arguments.next().and_then(threads),
+    ) else {
+        eprintln!("vireo-vosk is started by a Vireo server: vireo-vosk MODEL RATE THREADS");
         return ExitCode::FAILURE;
     };
     let (wishes, replies) = match connect(WORKER) {
@@ -33,7 +38,7 @@ fn main() -> ExitCode {
     vosk::set_log_level(LogLevel::Error);
     // What is asked meanwhile waits.
     let model = Model::new(directory);
-    let mut lanes = match Lanes::start(threads, model, &replies) {
+    let mut lanes = match Lanes::start(threads, model, band, &replies) {
         Ok(lanes) => lanes,
         Err(error) => {
             eprintln!("a thread could not be started: {error}");

@@ -254,6 +254,78 @@ async fn a_broken_model_is_named_and_costs_no_other() {
     }
 }
 
+/// Our model hears the same in speech of 16 kHz when it listens to its lower half, as loud as in 8 kHz.
+fn wideband() -> tempfile::TempDir {
+    let model = copy();
+    let file = model.path().join("conf/mfcc.conf");
+    let features = fs::read_to_string(&file).unwrap();
+    let features = features.replace("frequency=8000", "frequency=16000");
+    let features = features.replace("--high-freq=0", "--high-freq=4000");
+    fs::write(&file, features).unwrap();
+    model
+}
+
+#[tokio::test]
+async fn a_model_for_16_khz_hears_calls() {
+    let model = wideband();
+    let recognizers = recognizers(&engine(), &[("en", model.path())]);
+    assert!(recognizers.prepare().await.is_empty());
+    for words in ["operator", "main menu", "yes"] {
+        let grammar = phrases(&["yes", "no", "operator", "main menu"]);
+        let sound = spoken("en-us", words);
+        let events = heard(&recognizers, request("en", grammar), &sound).await;
+        assert_eq!(matched(&events).value, words);
+    }
+}
+
+/// A grammar with a table of its words behind its header, in OpenFST's format.
+fn with_words(grammar: &[u8], words: &str) -> Vec<u8> {
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as i32).to_le_bytes()[..], text.as_bytes()].concat()
+    }
+    // The header: a magic number, two texts, the version; then the flags and four numbers of 64 bits.
+    let flags = 4 + text("const").len() + text("standard").len() + 4;
+    let (head, states) = grammar.split_at(flags + 4 + 4 * 8);
+    let mut whole = head.to_vec();
+    assert_eq!(whole[flags..flags + 4], [0; 4]);
+    whole[flags] = 2;
+    whole.extend(2_125_658_996_i32.to_le_bytes());
+    whole.extend(text("words"));
+    whole.extend((words.lines().count() as i64).to_le_bytes().repeat(2));
+    for line in words.lines() {
+        let (word, id) = line.split_once(' ').unwrap();
+        whole.extend(text(word));
+        whole.extend(id.parse::<i64>().unwrap().to_le_bytes());
+    }
+    whole.extend(states);
+    whole
+}
+
+/// Like the small models that are published: no list of words, but a grammar that has them in itself.
+#[tokio::test]
+async fn a_model_with_its_words_in_the_grammar_is_used() {
+    let model = copy();
+    let (words, grammar) = (
+        model.path().join("graph/words.txt"),
+        model.path().join("graph/Gr.fst"),
+    );
+    let embedded = with_words(
+        &fs::read(&grammar).unwrap(),
+        &fs::read_to_string(&words).unwrap(),
+    );
+    fs::write(grammar, embedded).unwrap();
+    fs::remove_file(words).unwrap();
+    let recognizers = recognizers(&engine(), &[("en", model.path())]);
+    let unknown = recognizers.check("en", &[phrases(&["operator", "kwyjibo"])]);
+    let AsrError::UnknownWords { words, .. } = unknown.unwrap_err() else {
+        panic!("another error");
+    };
+    assert_eq!(words, ["kwyjibo"]);
+    let request = request("en", phrases(&["yes", "operator"]));
+    let events = heard(&recognizers, request, &spoken("en-us", "operator")).await;
+    assert_eq!(matched(&events).value, "operator");
+}
+
 #[tokio::test]
 async fn a_missing_model_and_a_wrong_rate_are_told_before_anyone_speaks() {
     let missing = Path::new("/does/not/exist");
@@ -263,19 +335,16 @@ async fn a_missing_model_and_a_wrong_rate_are_told_before_anyone_speaks() {
         error.to_string(),
         "the model /does/not/exist: there is no such directory"
     );
-    let wideband = copy();
-    fs::write(
-        wideband.path().join("conf/mfcc.conf"),
-        "--sample-frequency=16000\n",
-    )
-    .unwrap();
-    let recognizers = crate::recognizers(&engine(), &[("en", wideband.path())]);
+    let other = copy();
+    let features = other.path().join("conf/mfcc.conf");
+    fs::write(features, "--sample-frequency=44100\n").unwrap();
+    let recognizers = crate::recognizers(&engine(), &[("en", other.path())]);
     let error = recognizers
         .start(request("en", phrases(&["yes"])))
         .err()
         .unwrap();
     assert!(
-        matches!(error, AsrError::Rate { rate: 16000, .. }),
+        matches!(error, AsrError::Rate { rate: 44_100, .. }),
         "{error}"
     );
 }

@@ -51,7 +51,7 @@ pub struct AsrModel {
     /// The name of its engine.
     #[serde(default = "built_in")]
     pub engine: String,
-    /// The directory of its files, for `vosk`: a model for 8 kHz.
+    /// The directory of its files, for `vosk`: a model for 8 or 16 kHz.
     pub directory: Option<PathBuf>,
 }
 

@@ -189,7 +189,7 @@ impl Checks<'_> {
                 self.report(
                     &["asr", "models", &index],
                     format!("the model for `{}` has no `directory`", model.language),
-                    "write the directory of a Vosk model for 8 kHz",
+                    "write the directory of a Vosk model for 8 or 16 kHz",
                 );
             }
         }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::super::{AsrError, Output, Vocabulary};
+use super::symbols::output_symbols;
 
-/// Of a call, Hz.
-const RATE: u32 = 8000;
+/// Of the models that can be used, Hz: that of a call, and what the worker makes of it.
+const RATES: [u32; 2] = [8000, 16_000];
 /// Kaldi's, where a model's configuration does not say one.
 const USUAL_RATE: u32 = 16_000;
 
@@ -18,6 +19,8 @@ const USUAL_RATE: u32 = 16_000;
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
+    /// Of the speech that it was made for, Hz.
+    pub rate: u32,
     pub vocabulary: Arc<Vocabulary>,
     /// The engine's confidence, and how likely the answer is right then; none: the engine's is told.
     confidence: Vec<(f32, f32)>,
@@ -54,7 +57,19 @@ impl Files {
                 .map_err(|error| wrong(format!("{} cannot be read: {error}", file.display())))
         };
         one_of("am/final.mdl", "final.mdl")?;
-        let words = text(&one_of("graph/words.txt", "words.txt")?)?;
+        // As libvosk does it: the words in the grammar come before those beside it.
+        let grammar = one_of("graph/Gr.fst", "Gr.fst").ok();
+        let embedded = grammar.map(|file| {
+            output_symbols(&file)
+                .map_err(|error| wrong(format!("{} cannot be read: {error}", file.display())))
+        });
+        let words = match embedded.transpose()?.flatten() {
+            Some(words) => Vocabulary::of(words.iter().filter_map(|word| spoken(word))),
+            None => {
+                let words = text(&one_of("graph/words.txt", "words.txt")?)?;
+                Vocabulary::of(words.lines().filter_map(spoken))
+            }
+        };
         let features = text(&one_of("conf/mfcc.conf", "mfcc.conf")?)?;
         let about = match directory.join("vireo.json") {
             file if file.exists() => serde_json::from_str(&text(&file)?)
@@ -62,7 +77,7 @@ impl Files {
             _ => About::default(),
         };
         let rate = about.rate.unwrap_or_else(|| rate(&features));
-        if rate != RATE {
+        if !RATES.contains(&rate) {
             let directory = directory.to_owned();
             return Err(AsrError::Rate { directory, rate });
         }
@@ -74,13 +89,10 @@ impl Files {
                 "vireo.json: the points of confidence must rise".to_owned(),
             ));
         }
-        let words = words
-            .lines()
-            .filter_map(|line| line.split_whitespace().next());
-        let words = words.filter(|word| !word.starts_with(['<', '[', '#', '!']));
         Ok(Files {
             directory: directory.to_owned(),
-            vocabulary: Arc::new(Vocabulary::of(words)),
+            rate,
+            vocabulary: Arc::new(words),
             confidence: about.confidence,
         })
     }
@@ -114,6 +126,12 @@ impl Files {
     }
 }
 
+/// The word of a line or a symbol, unless it stands for something that nobody says.
+fn spoken(symbol: &str) -> Option<&str> {
+    let word = symbol.split_whitespace().next()?;
+    (!word.starts_with(['<', '[', '#', '!'])).then_some(word)
+}
+
 /// The rate of a Kaldi configuration, Hz.
 fn rate(features: &str) -> u32 {
     let rate = (features.lines()).find_map(|line| {
@@ -126,6 +144,7 @@ fn rate(features: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::super::super::Step;
+    use super::super::symbols;
     use super::*;
 
     fn model(features: &str, about: Option<&str>) -> tempfile::TempDir {
@@ -162,6 +181,37 @@ mod tests {
     }
 
     #[test]
+    fn the_words_may_be_in_the_grammar_itself() {
+        let directory = model(TELEPHONE, None);
+        let grammar = directory.path().join("graph/Gr.fst");
+        let words = |directory: &Path| Files::read(directory).unwrap().vocabulary;
+        fs::write(&grammar, symbols::tests::grammar(None, None)).unwrap();
+        assert_eq!(*words(directory.path()), Vocabulary::of(["yes", "no"]));
+        let other = ["<eps>", "[unk]", "operator", "#0"];
+        fs::write(&grammar, symbols::tests::grammar(None, Some(&other))).unwrap();
+        assert_eq!(*words(directory.path()), Vocabulary::of(["operator"]));
+        fs::remove_file(directory.path().join("graph/words.txt")).unwrap();
+        assert_eq!(*words(directory.path()), Vocabulary::of(["operator"]));
+        fs::remove_file(grammar).unwrap();
+        assert_eq!(
+            error(directory.path()),
+            "the model DIR: graph/words.txt is missing; it is not a model for Vosk"
+        );
+    }
+
+    #[test]
+    fn the_rate_is_the_models() {
+        for (features, about, rate) in [
+            (TELEPHONE, None, 8000),
+            ("--use-energy=false\n", None, 16_000),
+            (TELEPHONE, Some(r#"{"rate": 16000}"#), 16_000),
+        ] {
+            let directory = model(features, about);
+            assert_eq!(Files::read(directory.path()).unwrap().rate, rate);
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let missing = Path::new("/does/not/exist");
         assert_eq!(error(missing), "the model DIR: there is no such directory");
@@ -171,12 +221,19 @@ mod tests {
             error(directory.path()),
             "the model DIR: am/final.mdl is missing; it is not a model for Vosk"
         );
-        let wideband = "the model DIR is for speech of 16000 Hz; a call has 8000 Hz";
-        for features in ["--sample-frequency=16000\n", "--use-energy=false\n"] {
-            assert_eq!(error(model(features, None).path()), wideband);
-        }
-        let about = Some(r#"{"rate": 16000}"#);
-        assert_eq!(error(model(TELEPHONE, about).path()), wideband);
+        fs::create_dir_all(directory.path().join("am")).unwrap();
+        fs::write(directory.path().join("am/final.mdl"), "").unwrap();
+        fs::write(directory.path().join("graph/Gr.fst"), "no transducer").unwrap();
+        assert_eq!(
+            error(directory.path()),
+            "the model DIR: DIR/graph/Gr.fst cannot be read: it is no transducer of OpenFST"
+        );
+        let other =
+            "the model DIR is for speech of 44100 Hz; models for 8000 and 16000 Hz can be used";
+        let features = "--sample-frequency=44100\n";
+        assert_eq!(error(model(features, None).path()), other);
+        let about = Some(r#"{"rate": 44100}"#);
+        assert_eq!(error(model(TELEPHONE, about).path()), other);
         let told = error(model(TELEPHONE, Some("{")).path());
         assert!(
             told.starts_with("the model DIR: vireo.json is not understood"),

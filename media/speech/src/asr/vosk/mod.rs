@@ -4,6 +4,7 @@
 //! little-endian. Each part of the answer is an [`Output`], the end has no body. All but the sound is JSON.
 
 mod files;
+mod symbols;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -121,13 +122,13 @@ impl VoskEngine {
         let made = loaded
             .entry(directory)
             .or_insert_with_key(|directory| Loaded {
-                pool: pool.unwrap_or_else(|| Pool::start(self.worker(directory))),
+                pool: pool.unwrap_or_else(|| Pool::start(self.worker(directory, files.rate))),
                 files,
             });
         Ok(made.clone())
     }
 
-    fn worker(&self, directory: &Path) -> WorkerConfig {
+    fn worker(&self, directory: &Path, rate: u32) -> WorkerConfig {
         let library = self.config.library.as_deref().and_then(Path::parent);
         let library = library.map(|at| (OsString::from("LD_LIBRARY_PATH"), at.into()));
         WorkerConfig {
@@ -135,6 +136,7 @@ impl VoskEngine {
             program: self.config.program.clone(),
             arguments: vec![
                 directory.into(),
+                rate.to_string().into(),
                 self.config.threads.max(1).to_string().into(),
             ],
             environment: library.into_iter().collect(),
