@@ -20,7 +20,7 @@ pub trait Listener: Send {
 pub(crate) struct Tap {
     listener: Box<dyn Listener>,
     playout: Playout,
-    piece: [i16; FRAMES * FRAME],
+    piece: [[i16; FRAME]; FRAMES],
     filled: usize,
 }
 
@@ -29,7 +29,7 @@ impl Tap {
         Tap {
             listener,
             playout: Playout::new(jitter),
-            piece: [0; FRAMES * FRAME],
+            piece: [[0; FRAME]; FRAMES],
             filled: 0,
         }
     }
@@ -46,16 +46,13 @@ impl Tap {
 
     /// One frame of the wire has passed.
     pub fn advance(&mut self, buffer: &JitterBuffer, now: Time, missing: Missing) {
-        let mut frame = [0; FRAME];
-        self.playout.pull(buffer, now, missing, &mut frame);
-        let place = self.filled * FRAME..(self.filled + 1) * FRAME;
-        if let Some(place) = self.piece.get_mut(place) {
-            place.copy_from_slice(&frame);
+        if let Some(frame) = self.piece.get_mut(self.filled) {
+            self.playout.pull(buffer, now, missing, frame);
         }
         self.filled += 1;
         if self.filled == FRAMES {
             self.filled = 0;
-            self.listener.hear(&self.piece);
+            self.listener.hear(self.piece.as_flattened());
         }
     }
 }
