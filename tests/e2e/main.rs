@@ -18,6 +18,7 @@ mod services;
 mod signalling;
 mod speech;
 mod speech_engines;
+mod spoken_calls;
 mod swap;
 
 use std::time::Duration;

@@ -12,7 +12,7 @@ use vireo_tests::{Server, until, wav};
 
 use crate::{assert_nothing_left, only_call};
 
-const GREETING: &str = "Thank you for calling. Your call is important to us.";
+pub(crate) const GREETING: &str = "Thank you for calling. Your call is important to us.";
 
 /// Sentences that wait for the engine or are being made.
 const OPEN: &str = "vireo_tts_worker_requests_open{engine=\"one\"}";
@@ -20,7 +20,7 @@ const OPEN: &str = "vireo_tts_worker_requests_open{engine=\"one\"}";
 const ANSWERED: &str = "vireo_tts_worker_requests_total{engine=\"one\",end=\"answered\"}";
 
 /// The flow `speak` with these settings, and one process of espeak-ng that takes so long at most.
-fn setup(settings: &str, timeout_ms: u32) -> Setup {
+pub(crate) fn setup(settings: &str, timeout_ms: u32) -> Setup {
     Setup {
         more: format!(
             "[flows.speak]\ngrants = {{ kv = true }}\n[flows.speak.settings]\n{settings}\n\
@@ -131,13 +131,13 @@ fn workers(server: &Server) -> Vec<i32> {
     pids.map(|pid| pid.parse().unwrap()).collect()
 }
 
-fn signal(pid: i32, signal: i32) {
+pub(crate) fn signal(pid: i32, signal: i32) {
     // SAFETY: a signal to a worker of our own server, which reaps it only after it has died.
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
 /// The engine has said its first word, and stands still from now on.
-fn stopped_worker(server: &Server) -> i32 {
+pub(crate) fn stopped_worker(server: &Server) -> i32 {
     until(Duration::from_secs(20), "the first word", || {
         let log = server.log();
         log.contains("texts can be spoken").then_some(())
@@ -250,7 +250,7 @@ fn a_slow_engine_fails_the_text_and_not_the_call() {
     let record = only_call(&server);
     let reply = record.replies("media.play")[0].to_string();
     assert!(
-        reply.contains("tts: worker espeak did not answer in time"),
+        reply.contains("tts: worker espeak did not answer in time") && reply.contains("(VR0155)"),
         "{reply}"
     );
     assert_eq!(record.outcome(), "completed");

@@ -38,7 +38,7 @@ mod services;
 pub mod settings;
 mod shared;
 pub mod simulation;
-mod speech;
+pub mod speech;
 mod stats;
 mod verbs;
 

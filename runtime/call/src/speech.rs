@@ -9,6 +9,11 @@ use vireo_host::contract::Error;
 use vireo_rtp::{Come, Late, Promise, Segment};
 use vireo_speech::tts::{self, Passage, Sentence, Speech, SpeechError};
 
+/// An engine did not speak.
+pub const ENGINE: &str = "VR0155";
+/// Nobody speaks the language.
+pub const NO_VOICE: &str = "VR0156";
+
 /// Finds the sound of texts, and gathers what has to be made.
 pub struct Speaker<'a> {
     speech: &'a Arc<Speech>,
@@ -147,17 +152,22 @@ pub fn spoken_ms(text: &str, language: &str) -> Result<u32, Error> {
 /// What a flow is told.
 fn error(error: SpeechError) -> Error {
     match error {
-        SpeechError::NoVoice { .. } => Error::NotFound(format!("text: {error}")),
+        SpeechError::NoVoice { .. } => Error::NotFound(format!("text: {error} ({NO_VOICE})")),
         SpeechError::TooLong { .. } | SpeechError::Ssml(_) => {
             Error::Invalid(format!("text: {error}"))
         }
-        _ => Error::Failed(format!("tts: {error}")),
+        _ => Error::Failed(failed(&error.to_string())),
     }
+}
+
+/// What a flow is told when an engine did not speak.
+pub(crate) fn failed(why: &str) -> String {
+    format!("tts: {why} ({ENGINE})")
 }
 
 /// There is no speech at all.
 pub(crate) fn silent() -> Error {
-    Error::NotFound(
-        "text: the server has no voice: add [[tts.voices]] to its configuration, see docs/speech.md".to_owned(),
-    )
+    Error::NotFound(format!(
+        "text: the server has no voice: add [[tts.voices]] to its configuration ({NO_VOICE})"
+    ))
 }

@@ -240,7 +240,19 @@ pub(crate) fn espeak_voice(language: Language) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::str::FromStr;
+
     use super::*;
+
+    #[test]
+    fn the_codes_that_flows_are_told_have_pages() {
+        for (code, page) in [
+            (vireo_call::speech::ENGINE, Code::SpeechEngine),
+            (vireo_call::speech::NO_VOICE, Code::NoVoice),
+        ] {
+            assert_eq!(Code::from_str(code).ok(), Some(page));
+        }
+    }
 
     #[test]
     fn without_configured_voices_espeak_speaks() {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::speech;
 
 impl Actor {
     pub(super) fn on_media(&mut self, event: MediaEvent) {
@@ -29,7 +30,7 @@ impl Actor {
                 match end {
                     PlayEnd::Failed => {
                         let why = self.speaking.as_ref().and_then(Speaking::failure);
-                        let why = format!("tts: {}", why.unwrap_or("no reason is known"));
+                        let why = speech::failed(why.unwrap_or("no reason is known"));
                         self.machine.play_failed(id, heard_ms, why);
                     }
                     end => self.machine.play_finished(id, heard_ms, end, now),

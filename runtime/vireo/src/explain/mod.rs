@@ -135,6 +135,8 @@ codes! {
     TooFewFiles = "VR0154",
     /// An engine that voices belong to cannot speak.
     SpeechEngine = "VR0155",
+    /// No voice speaks the language of a text.
+    NoVoice = "VR0156",
     /// A call could not be placed or carried through.
     CallFailed = "VR0160",
     /// `vireo demo` heard something other than what the flow was meant to say.
