@@ -9,6 +9,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 enum Limit {
     AtMost(f64),
+    AtLeast(f64),
     True,
 }
 
@@ -16,7 +17,7 @@ enum Limit {
 type Promise = (&'static str, &'static str, Limit);
 
 const PROMISES: &[Promise] = {
-    use Limit::{AtMost, True};
+    use Limit::{AtLeast, AtMost, True};
     &[
         (
             "signalling: CPU of a call, times the floor",
@@ -61,6 +62,31 @@ const PROMISES: &[Promise] = {
             True,
         ),
         ("overload: nothing is left", "/overload/drained", True),
+        (
+            "texts: calls failed, espeak-ng",
+            "/tts/espeak/failed",
+            AtMost(0.0),
+        ),
+        (
+            "texts: sentences failed, espeak-ng",
+            "/tts/espeak/sentences_failed",
+            AtMost(0.0),
+        ),
+        (
+            "asr: words understood without noise, percent",
+            "/asr/accuracy_clean",
+            AtLeast(97.0),
+        ),
+        (
+            "asr: words understood at 15 dB, percent",
+            "/asr/accuracy_15db",
+            AtLeast(92.0),
+        ),
+        (
+            "asr: callers at the same time",
+            "/asr/max_concurrent",
+            AtLeast(50.0),
+        ),
     ]
 };
 
@@ -71,6 +97,9 @@ pub fn broken(report: &Value) -> Vec<String> {
         match limit {
             Limit::AtMost(most) if value.as_f64().is_none_or(|value| value > *most) => {
                 Some(format!("{what}: {value}, promised at most {most}"))
+            }
+            Limit::AtLeast(least) if value.as_f64().is_none_or(|value| value < *least) => {
+                Some(format!("{what}: {value}, promised at least {least}"))
             }
             Limit::True if value.as_bool() != Some(true) => Some(format!("{what}: no")),
             _ => None,
@@ -92,6 +121,7 @@ mod tests {
             "signalling": { "floor_ratio": 12.0 },
             "ivr_a": { "floor_ratio": 2.3, "lost_packets": 1.0, "gap_p99_ms": null },
             "overload": { "counts_exact": true, "drained": false },
+            "asr": { "accuracy_clean": 97.0, "accuracy_15db": 91.9 },
         });
         assert_eq!(
             broken(&report),
@@ -99,6 +129,7 @@ mod tests {
                 "IVR-A: CPU of a call, times the floor: 2.3, promised at most 2.2",
                 "IVR-A: packets lost: 1.0, promised at most 0",
                 "overload: nothing is left: no",
+                "asr: words understood at 15 dB, percent: 91.9, promised at least 92",
             ]
         );
     }
