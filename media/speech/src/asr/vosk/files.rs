@@ -76,7 +76,13 @@ impl Files {
                 .map_err(|error| wrong(format!("vireo.json is not understood: {error}")))?,
             _ => About::default(),
         };
-        let rate = about.rate.unwrap_or_else(|| rate(&features));
+        // libvosk goes by the features.
+        let rate = rate(&features);
+        if let Some(other) = about.rate.filter(|other| *other != rate) {
+            return Err(wrong(format!(
+                "it is for speech of {rate} Hz by mfcc.conf, and of {other} Hz by vireo.json"
+            )));
+        }
         if !RATES.contains(&rate) {
             let directory = directory.to_owned();
             return Err(AsrError::Rate { directory, rate });
@@ -201,14 +207,19 @@ mod tests {
 
     #[test]
     fn the_rate_is_the_models() {
+        let wideband = Some(r#"{"rate": 16000}"#);
         for (features, about, rate) in [
             (TELEPHONE, None, 8000),
             ("--use-energy=false\n", None, 16_000),
-            (TELEPHONE, Some(r#"{"rate": 16000}"#), 16_000),
+            ("--sample-frequency=16000\n", wideband, 16_000),
         ] {
             let directory = model(features, about);
             assert_eq!(Files::read(directory.path()).unwrap().rate, rate);
         }
+        assert_eq!(
+            error(model(TELEPHONE, wideband).path()),
+            "the model DIR: it is for speech of 8000 Hz by mfcc.conf, and of 16000 Hz by vireo.json"
+        );
     }
 
     #[test]
@@ -232,8 +243,6 @@ mod tests {
             "the model DIR is for speech of 44100 Hz; models for 8000 and 16000 Hz can be used";
         let features = "--sample-frequency=44100\n";
         assert_eq!(error(model(features, None).path()), other);
-        let about = Some(r#"{"rate": 44100}"#);
-        assert_eq!(error(model(TELEPHONE, about).path()), other);
         let told = error(model(TELEPHONE, Some("{")).path());
         assert!(
             told.starts_with("the model DIR: vireo.json is not understood"),
