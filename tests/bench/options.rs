@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Parser, Subcommand, ValueEnum};
 
 /// Measures what calls cost, with SIPp and probe calls on one core and the server on another.
@@ -38,9 +40,12 @@ pub struct Options {
     /// The most calls at the same time that are tried.
     #[arg(long, default_value_t = 6000)]
     pub max_concurrent: u32,
+    /// A model for speech recognition in place of the repository's, as `en=/srv/models/en`.
+    #[arg(long = "model", value_name = "LANGUAGE=DIRECTORY", value_parser = model)]
+    pub models: Vec<(String, PathBuf)>,
     /// Where the report and the plots go.
     #[arg(long, default_value = "target/bench")]
-    pub out: std::path::PathBuf,
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -81,9 +86,41 @@ pub enum Run {
     Asr,
 }
 
+/// A language, and the directory of its model.
+fn model(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((language @ ("en" | "zh"), directory)) => Ok((language.to_owned(), directory.into())),
+        _ => Err("write en=DIRECTORY or zh=DIRECTORY".to_owned()),
+    }
+}
+
 impl Options {
+    /// Where the model of a language is.
+    pub fn model(&self, language: &str) -> PathBuf {
+        let named = self.models.iter().find(|(of, _)| of == language);
+        named.map_or_else(
+            || Path::new("media/speech/models").join(language),
+            |(_, directory)| directory.clone(),
+        )
+    }
+
     /// Is this part to be run?
     pub fn runs(&self, run: Run) -> bool {
         self.only.is_empty() || self.only.contains(&run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_may_stand_in_for_the_repository_s() {
+        let options = Options::try_parse_from(["bench", "--model", "en=/srv/other"]).unwrap();
+        assert_eq!(options.model("en"), Path::new("/srv/other"));
+        assert_eq!(options.model("zh"), Path::new("media/speech/models/zh"));
+        for wrong in ["/srv/other", "xx=/srv/other"] {
+            assert!(Options::try_parse_from(["bench", "--model", wrong]).is_err());
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! Speech recognition: how well the models of the repository hear voices that they were not trained on, through
-//! the product's own way, and what that costs.
+//! Speech recognition: how well the models of the repository, or others, hear voices that they were not
+//! trained on, through the product's own way, and what that costs.
 
 mod caller;
 mod held_out;
@@ -29,7 +29,7 @@ pub fn run(bench: &mut Bench) -> Result<Value> {
         .context(|| "threads".into())?;
     let mut report = json!({});
     for language in ["en", "zh"] {
-        let model = Path::new("media/speech/models").join(language);
+        let model = bench.options.model(language);
         if !model.is_dir() {
             bench.note(&format!("asr: {} is not there", model.display()));
             continue;
