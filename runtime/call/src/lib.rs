@@ -40,6 +40,7 @@ mod shared;
 pub mod simulation;
 pub mod speech;
 mod stats;
+mod unknown_words;
 mod verbs;
 
 pub use live::{Command, LiveCall, LiveCalls};

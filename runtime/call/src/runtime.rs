@@ -22,6 +22,7 @@ use crate::live::{Command, LiveCalls};
 use crate::services::unix_ms;
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::unknown_words::UnknownWords;
 
 /// What a [`Runtime`] is made of.
 pub struct RuntimeConfig {
@@ -114,6 +115,7 @@ impl Runtime {
                 recorder,
                 speech: config.speech,
                 recognizers: config.recognizers,
+                unknown_words: UnknownWords::default(),
                 kv: Kv::new(Arc::clone(&store)),
                 journal: JournalWriter::start(journal.clone(), cdrs.clone())?,
                 cdrs,
@@ -206,6 +208,11 @@ impl Runtime {
     /// What understands callers.
     pub fn recognizers(&self) -> Option<&Recognizers> {
         self.shared.recognizers.as_ref()
+    }
+
+    /// Gathers of each flow that could not listen because no model knows their words, since the start.
+    pub fn unknown_words(&self) -> Vec<(String, u64)> {
+        self.shared.unknown_words.gathers()
     }
 
     /// The recorder, for its counters.

@@ -13,6 +13,7 @@ use crate::deploy::Deployer;
 use crate::http::HttpClient;
 use crate::journal::JournalWriter;
 use crate::live::LiveCalls;
+use crate::unknown_words::UnknownWords;
 
 /// What all calls of a server share. Each of these may be used from any task.
 pub struct Shared {
@@ -26,6 +27,8 @@ pub struct Shared {
     pub speech: Option<Arc<Speech>>,
     /// What understands callers, if anything does.
     pub recognizers: Option<Recognizers>,
+    /// What they do not understand.
+    pub unknown_words: UnknownWords,
     pub store: Arc<dyn Store>,
     pub kv: Kv,
     pub cdrs: Cdrs,

@@ -36,7 +36,7 @@ pub use coverage::{Coverage, Gathered};
 pub use follower::{Done, Follower, Mismatch};
 pub use log::{Happened, Heard, HeardKind, Listener, Record, SaidBy};
 pub use media::Prompts;
-pub use run::{Ended, Stage, Trouble, Verdict, check, check_all, play, way};
+pub use run::{Ended, Listened, Stage, Trouble, Verdict, check, check_all, play, way};
 pub use script::{
     CallFacts, CaseText, End, Grants, HearsPattern, HearsText, HttpStub, HttpText, RecordEnd,
     RecordsText, Script, Setting, StepText, True, Value, check_format, schema,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use vireo_host::contract::Refusal;
+use vireo_host::contract::{Refusal, SpeechOptions};
 use vireo_host::{Grants, Limits, Outcome, Request, Usage, Version};
 
 use crate::call::SimCall;
@@ -152,6 +152,17 @@ pub struct Verdict {
     pub log: Vec<Record>,
     /// What of the flow it reached.
     pub coverage: Coverage,
+    /// What its gathers listened for.
+    pub listened: Vec<Listened>,
+}
+
+/// What a gather listened for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listened {
+    /// What the caller was to speak, a BCP 47 tag.
+    pub language: String,
+    /// How it listened, and for what.
+    pub speech: SpeechOptions,
 }
 
 /// Something that is wrong.
@@ -230,9 +241,29 @@ fn judge(mut ended: Ended<Follower>) -> Verdict {
         troubles,
         end: ended.end,
         lasted: ended.at,
+        listened: listened(&ended.world),
         log: ended.world.log,
         coverage,
     }
+}
+
+fn listened(world: &World) -> Vec<Listened> {
+    let gathers = world.log().iter().filter_map(|record| match &record.what {
+        Happened::Verb { request, .. } => match &**request {
+            Request::Gather(options) => Some(options),
+            _ => None,
+        },
+        _ => None,
+    });
+    let listened = gathers.filter_map(|options| {
+        let speech = options.speech.clone()?;
+        let language = speech.language.as_ref().or(options.language.as_ref());
+        Some(Listened {
+            language: language.unwrap_or(&world.info.language).clone(),
+            speech,
+        })
+    });
+    listened.collect()
 }
 
 fn describe(ended: &Ended<Follower>) -> String {

@@ -15,6 +15,7 @@ pub mod explain;
 mod flowtest;
 pub mod logging;
 pub mod moment;
+mod phrases;
 mod recognition;
 mod replay;
 pub mod results;

@@ -1,5 +1,6 @@
 //! Speech recognition: from the configuration to models and the engines that they belong to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use vireo_speech::asr::vosk::{VoskConfig, VoskEngine};
 use vireo_speech::asr::{AsrError, Engine, Keeper, Model, Recognizers};
 use vireo_speech_remote::{Patience, RemoteError, WebSocketEngine, WebSocketSettings};
 
-use crate::config::{Asr, AsrEngine, SecretError};
+use crate::config::{Asr, AsrEngine, Flow, SecretError};
 use crate::explain::{Code, Coded};
+use crate::phrases::{NotUnderstood, Phrases};
 use crate::speech::beside_this_program;
 use crate::speech::engines::{FIRST_PAUSE, endpoint};
 
@@ -165,6 +167,22 @@ pub(crate) async fn prepare(recognizers: &Recognizers) {
     if wrong.is_empty() {
         tracing::info!("speech can be understood");
     }
+}
+
+/// Tells of what the configuration declares that callers may say, and no model understands.
+pub(crate) async fn check(recognizers: Option<Recognizers>, flows: BTreeMap<String, Flow>) {
+    let look = move || {
+        for (flow, settings) in &flows {
+            let declared = Phrases::declared(settings);
+            for NotUnderstood { what, why, advice } in declared.not_understood(recognizers.as_ref())
+            {
+                let code = Code::NoSpeechModel;
+                tracing::warn!(%code, flow, what, why, "this is not going to be understood: {advice}");
+            }
+        }
+    };
+    // Models are on the disk. It only tells, so nobody waits for what comes of it.
+    let _ = tokio::task::spawn_blocking(look).await;
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What makes words of speech.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -22,6 +23,16 @@ pub struct Model {
     pub engine: String,
     /// Where the model is, for engines that have theirs on the disk.
     pub directory: Option<PathBuf>,
+}
+
+/// For people: where it is, or whose.
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.directory {
+            Some(directory) => directory.display().fmt(f),
+            None => write!(f, "of {}", self.engine),
+        }
+    }
 }
 
 /// The words that a model knows.

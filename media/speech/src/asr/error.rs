@@ -39,8 +39,10 @@ pub enum AsrError {
         problem: String,
     },
     /// The model does not know words of a grammar, so nobody could say them.
-    #[error("the model for {language:?} does not know {}; use other words, or a larger model", quoted(.words))]
+    #[error("the model {model} for {language:?} does not know {}; use other words, or a larger model", quoted(.words))]
     UnknownWords {
+        /// Which one, for people.
+        model: String,
         /// The language.
         language: String,
         /// The words.

@@ -127,7 +127,7 @@ impl Recognizers {
         let models = self.models(language)?;
         first(models.iter().map(|(model, engine)| {
             let vocabulary = engine.vocabulary(model)?;
-            Rules::of(language, grammars, today, vocabulary.as_deref()).map(|_| ())
+            Rules::of(language, grammars, today, model, vocabulary.as_deref()).map(|_| ())
         }))
     }
 
@@ -157,6 +157,7 @@ impl Recognizers {
                 &request.language,
                 &request.grammars,
                 request.today,
+                model,
                 vocabulary.as_deref(),
             )?;
             let task = Task {

@@ -200,7 +200,7 @@ fn what_cannot_be_heard_is_an_error_that_says_why() {
     );
     assert_eq!(
         check("en", &["main menu", "kwyjibo", "no kwyjibo"]),
-        "the model for \"en\" does not know \"kwyjibo\", \"no\"; use other words, or a larger model"
+        "the model of script for \"en\" does not know \"kwyjibo\", \"no\"; use other words, or a larger model"
     );
     assert_eq!(check("en", &[]), "grammar 1: it has no phrases");
     assert_eq!(check("en", &["yes", "?"]), "grammar 1: \"?\" has no words");

@@ -2,7 +2,7 @@
 
 use vireo_host::contract::SpeechOptions;
 use vireo_rtp::Listener;
-use vireo_speech::asr::{Ears, Event, Heard};
+use vireo_speech::asr::{AsrError, Ears, Event, Heard};
 
 use super::Actor;
 use crate::hearing;
@@ -44,9 +44,32 @@ impl Actor {
                 }
             }
             Err(error) => {
-                tracing::warn!(call = self.info.call_id, %error, "no recognizer listens");
+                match &error {
+                    AsrError::UnknownWords { model, words, .. } => self.not_known(model, words),
+                    _ => {
+                        tracing::warn!(call = self.info.call_id, %error, "no recognizer listens");
+                    }
+                }
                 self.lost(hearing::unheard(&error));
             }
+        }
+    }
+
+    /// Every call meets the same words: the log has each once.
+    fn not_known(&self, model: &str, words: &[String]) {
+        let (flow, version) = (&self.info.flow, &self.info.version);
+        let new = self.shared.unknown_words.meet(flow, version, words);
+        if !new.is_empty() {
+            let (code, call) = (hearing::NO_MODEL, &self.info.call_id);
+            tracing::warn!(
+                code,
+                flow,
+                version,
+                model,
+                words = ?new,
+                call,
+                "the flow listens for words that the model does not know; it gets `unheard` each time"
+            );
         }
     }
 
@@ -71,7 +94,7 @@ impl Actor {
                 tracing::warn!(call = self.info.call_id, %error, "a recognizer failed");
                 self.lost(hearing::unheard(&error));
             }
-            None => self.lost(hearing::unheard(&vireo_speech::asr::AsrError::Stopped)),
+            None => self.lost(hearing::unheard(&AsrError::Stopped)),
         }
     }
 

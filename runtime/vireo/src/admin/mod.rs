@@ -45,6 +45,7 @@ pub use openapi::document as openapi_document;
 pub use operations::{
     By, CanaryWish, Journals, KeyChange, OperationError, Operations, Reply, RouteQuestion, Upload,
 };
+pub(crate) use preflight::PHRASES;
 pub use preflight::{Finding, PreflightReport, Severity};
 pub use problem::Problem;
 pub use token::{Token, TokenError};

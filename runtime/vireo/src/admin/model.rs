@@ -13,6 +13,8 @@ use vireo_store::cdr::{Cdr, StreamStats};
 use vireo_store::deployments::{Action, Change};
 use vireo_store::journal::Entry;
 
+use super::preflight::Finding;
+
 pub use audit::{AuditEntry, Operator};
 pub use trial::{Canary, CanaryStatus, LastCanary, RateComparison, VersionCounts};
 
@@ -134,6 +136,9 @@ pub struct DeployReport {
     pub calls_on_old_versions: u32,
     /// From the request to the first moment at which a new call starts on it, milliseconds.
     pub took_ms: u64,
+    /// What was found before it was deployed and did not keep it from that.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 /// What kind of change a deployment saw.

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// [`Finding::check`] of what callers may say.
+pub(crate) const PHRASES: &str = "phrases";
+
 /// What was found when a component was looked at before it serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PreflightReport {
@@ -25,7 +28,7 @@ pub struct PreflightReport {
 pub struct Finding {
     /// Does it keep the component from being deployed?
     pub severity: Severity,
-    /// Where: `component`, `grants`, `prompts` or `tests`.
+    /// Where: `component`, `grants`, `prompts`, `tests` or `phrases`.
     pub check: String,
     /// What is wrong.
     pub what: String,

@@ -11,7 +11,8 @@ use super::client::{Client, path, with_query};
 use super::error::CliError;
 use super::output::{Output, Table, short};
 use crate::admin::{
-    ChangeKind, DeployReport, DeploymentChange, FlowStatus, PreflightReport, Serving, Severity,
+    ChangeKind, DeployReport, DeploymentChange, Finding, FlowStatus, PreflightReport, Serving,
+    Severity,
 };
 use crate::explain::Code;
 
@@ -113,6 +114,9 @@ fn deployed(report: &DeployReport, output: &Output) -> Result<(), CliError> {
     if output.is_json() {
         return output.json(report);
     }
+    for finding in &report.findings {
+        output.error(&format!("{}: {finding}", severity(finding)));
+    }
     let version = short(&report.digest);
     if report.unchanged {
         output.line(&format!(
@@ -161,11 +165,8 @@ fn preflight(report: &PreflightReport, output: &Output) -> Result<(), CliError> 
         output.json(report)?;
     } else {
         for finding in &report.findings {
-            let severity = match finding.severity {
-                Severity::Failure => "failure",
-                Severity::Warning => "warning",
-            };
-            output.line(&format!("{}: {finding}", output.alarm(severity)));
+            let severity = output.alarm(severity(finding));
+            output.line(&format!("{severity}: {finding}"));
         }
         let version = report.digest.as_deref().map_or("the component", short);
         if report.passed {
@@ -183,6 +184,13 @@ fn preflight(report: &PreflightReport, output: &Output) -> Result<(), CliError> 
         report.flow
     );
     Err(CliError::new(Code::PreflightFailed, message))
+}
+
+fn severity(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Failure => "failure",
+        Severity::Warning => "warning",
+    }
 }
 
 fn on_trial(canary: &Serving) -> String {

@@ -506,6 +506,9 @@ pub struct Flow {
     /// Texts that are spoken ahead, by language: when the server starts, and when its configuration is
     /// read again. No caller waits for them then.
     pub prefetch: BTreeMap<String, Vec<String>>,
+    /// What callers may say, by language: phrases whose words are looked for in the models of `[asr]` when
+    /// a component is deployed, when the server starts, and when its configuration is read again.
+    pub phrases: BTreeMap<String, Vec<String>>,
 }
 
 /// What a flow may use beside its own call. Nothing is granted that does not stand here. A component

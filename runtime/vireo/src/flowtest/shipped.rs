@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use vireo_call::hearing;
 use vireo_component::TestFile;
-use vireo_sim::Stage;
+use vireo_sim::{Listened, Stage};
 
 use super::Checked;
 use super::load;
 use super::report::explain;
+use crate::phrases::Phrases;
 
 /// What came of the tests.
 #[derive(Debug, Default)]
@@ -18,6 +20,8 @@ pub(crate) struct Shipped {
     pub calls: usize,
     /// Those that did not pass, and files that are not understood, each with the reasons.
     pub failed: Vec<(String, Vec<String>)>,
+    /// What the gathers of all calls listened for.
+    pub phrases: Phrases,
 }
 
 /// Runs all calls of all files, one after the other; the component, the prompts, the limits and the
@@ -60,6 +64,9 @@ pub(crate) fn run_shipped(
             let verdict = vireo_sim::check_all(&work, 1).map_err(|error| error.to_string())?;
             shipped.calls += 1;
             for verdict in verdict {
+                for Listened { language, speech } in &verdict.listened {
+                    (shipped.phrases).add(language, hearing::grammars(speech));
+                }
                 let checked = Checked {
                     file: file.file.clone(),
                     stage: Arc::clone(&stage),

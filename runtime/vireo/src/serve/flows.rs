@@ -32,6 +32,7 @@ pub(super) fn report(deployed: Deployed, live: &[LiveCall], began: Instant) -> D
         revision: deployed.revision,
         unchanged: deployed.unchanged,
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        findings: Vec::new(),
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) fn all(runtime: &Runtime, stack: &Stack, voices: &Voices) -> Vec<Metr
     metrics.extend(flows(runtime));
     metrics.extend(speech(voices));
     metrics.extend(recognitions(runtime));
+    metrics.extend(unknown_words(runtime));
     metrics.extend(process());
     metrics
 }
@@ -223,6 +224,21 @@ fn recognitions(runtime: &Runtime) -> Option<Metric> {
             ("busy", ends.busy),
         ],
     ))
+}
+
+/// None on a server that listens to nobody.
+#[allow(clippy::cast_precision_loss)]
+fn unknown_words(runtime: &Runtime) -> Option<Metric> {
+    runtime.recognizers()?;
+    let metric = Metric::of(
+        MetricKind::Counter,
+        "vireo_asr_unknown_words_total",
+        "Gathers that could not listen because no model knows their words, by flow.",
+    );
+    let gathers = runtime.unknown_words().into_iter();
+    Some(gathers.fold(metric, |metric, (flow, count)| {
+        metric.sample(vec![("flow", flow)], count as f64)
+    }))
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {

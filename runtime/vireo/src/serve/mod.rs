@@ -155,10 +155,16 @@ pub async fn run(options: Options) -> Result<(), ServeError> {
     let keeper = recognition::keeper(&config.asr)
         .map_err(|error| system("opening [asr] keep-directory", error))?;
     let recognizers = recognition::recognizers(&config.asr, keeper)?;
-    if let Some(recognizers) = recognizers.clone() {
+    tokio::spawn({
+        let (recognizers, flows) = (recognizers.clone(), config.flows.clone());
         // A model takes a second or two; calls are taken meanwhile.
-        tokio::spawn(async move { recognition::prepare(&recognizers).await });
-    }
+        async move {
+            if let Some(recognizers) = &recognizers {
+                recognition::prepare(recognizers).await;
+            }
+            recognition::check(recognizers, flows).await;
+        }
+    });
     let (runtime, voices) = tokio::task::spawn_blocking({
         let config = config.clone();
         move || {

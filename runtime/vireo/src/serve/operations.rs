@@ -24,6 +24,7 @@ use crate::admin::{
 };
 use crate::check;
 use crate::config::Config;
+use crate::recognition;
 use crate::speech::Voices;
 
 /// The running server, as the admin API sees it.
@@ -77,6 +78,7 @@ impl LiveOperations {
             flow: found,
             config,
             host: self.runtime.host().clone(),
+            recognizers: self.runtime.recognizers().cloned(),
             wasm,
         };
         let (report, version) = preflight.run().await?;
@@ -137,7 +139,11 @@ impl LiveOperations {
         };
         self.record(Act::Reload, who, String::new(), detail).await;
         let (voices, flows) = (Arc::clone(&self.voices), lock(&self.config).flows.clone());
-        tokio::spawn(async move { voices.prefetch(&flows).await });
+        let recognizers = self.runtime.recognizers().cloned();
+        tokio::spawn(async move {
+            recognition::check(recognizers, flows.clone()).await;
+            voices.prefetch(&flows).await;
+        });
         Ok(report)
     }
 
@@ -306,6 +312,8 @@ fn in_force(old: &Config, new: Config) -> Config {
         prompts: old.prompts.clone(),
         recordings: old.recordings.clone(),
         admin: old.admin.clone(),
+        tts: old.tts.clone(),
+        asr: old.asr.clone(),
         ..new
     }
 }
@@ -345,6 +353,7 @@ fn difference(old: &Config, new: &Config) -> ReloadReport {
     restart("[media]", old.media != new.media);
     restart("[prompts]", old.prompts != new.prompts);
     restart("[tts]", old.tts != new.tts);
+    restart("[asr]", old.asr != new.asr);
     restart("[recordings]", old.recordings != new.recordings);
     restart("[admin]", old.admin != new.admin);
     report

@@ -9,12 +9,14 @@ use vireo_audio::prompt::{Library, LibraryConfig};
 use vireo_component::{PromptName, ShippedFiles};
 use vireo_host::{Host, Version};
 use vireo_sim::{Prompts, Stage};
+use vireo_speech::asr::Recognizers;
 
 use super::build;
-use crate::admin::{Finding, OperationError, PreflightReport, Severity};
+use crate::admin::{Finding, OperationError, PHRASES, PreflightReport, Severity};
 use crate::check;
 use crate::config::{self, Config};
 use crate::flowtest;
+use crate::phrases::{NotUnderstood, Phrases};
 
 /// How long the tests of a component may take. They run at several thousand calls a second.
 const LONGEST_TESTS: Duration = Duration::from_secs(60);
@@ -28,6 +30,7 @@ pub(super) struct Preflight {
     pub flow: config::Flow,
     pub config: Config,
     pub host: Host,
+    pub recognizers: Option<Recognizers>,
     pub wasm: Bytes,
 }
 
@@ -76,6 +79,7 @@ impl Preflight {
             .map(|problem| failed("grants", problem.what, problem.advice))
             .collect();
         let (mut calls, mut shipped) = (0, ShippedFiles::default());
+        let mut phrases = Phrases::declared(&self.flow);
         match ShippedFiles::of(&self.wasm) {
             Ok(files) => shipped = files,
             Err(error) => findings.push(failed(
@@ -97,6 +101,7 @@ impl Preflight {
                 match flowtest::run_shipped(&shipped.tests, &stage, LONGEST_TESTS) {
                     Ok(tests) => {
                         calls = tests.calls;
+                        phrases.merge(tests.phrases);
                         findings.extend(tests.failed.into_iter().map(|(case, why)| {
                             let what = format!("{case} did not pass: {}", why.join(" / "));
                             failed("tests", what, TEST_ADVICE.to_owned())
@@ -110,6 +115,7 @@ impl Preflight {
                 }
             }
         }
+        findings.extend(self.phrases(&phrases));
         self.report(Some(version), calls, findings)
     }
 
@@ -167,6 +173,21 @@ impl Preflight {
                 "{name:?} stands in the component, and looks like a prompt that does not exist"
             ),
             advice: format!("if it is one, put it into {}", self.directory().display()),
+        });
+        findings.collect()
+    }
+
+    /// What callers may say and no model understands. Tomorrow there may be another model, so that is no
+    /// reason to refuse the component.
+    fn phrases(&self, phrases: &Phrases) -> Vec<Finding> {
+        let found = phrases
+            .not_understood(self.recognizers.as_ref())
+            .into_iter();
+        let findings = found.map(|NotUnderstood { what, why, advice }| Finding {
+            severity: Severity::Warning,
+            check: PHRASES.to_owned(),
+            what: format!("{what} is not going to be understood: {why}"),
+            advice: advice.to_owned(),
         });
         findings.collect()
     }

@@ -171,6 +171,10 @@ async fn flows_are_deployed() {
         run.out,
         "demo: version bbbbbbbbbbbb serves new calls in place of aaaaaaaaaaaa, revision 2, after 12 ms\n3 calls go on with the version they began with\n"
     );
+    assert_eq!(
+        run.err,
+        "warning: prompts: `menu` may be missing (record it)\n"
+    );
     assert_eq!(server.fake.uploads.lock().unwrap()[0].by.note, "why");
     let run = ask(
         &server,

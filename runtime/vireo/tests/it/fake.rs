@@ -227,6 +227,7 @@ impl Operations for Fake {
                 .any(|earlier| earlier.wasm == upload.wasm),
             calls_on_old_versions: 3,
             took_ms: 12,
+            findings: Vec::new(),
         };
         self.uploads.lock().unwrap().push(upload);
         reply(Ok(report))

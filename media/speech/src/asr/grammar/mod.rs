@@ -9,6 +9,7 @@ mod words;
 mod zh;
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 
 use jiff::civil::Date;
 
@@ -39,11 +40,12 @@ enum Rule {
 }
 
 impl Rules {
-    /// The rules for these grammars, and a model with this vocabulary.
+    /// The rules for these grammars, and a model of this name with this vocabulary.
     pub fn of(
         language: &str,
         grammars: &[Grammar],
         today: Date,
+        model: &dyn fmt::Display,
         vocabulary: Option<&Vocabulary>,
     ) -> Result<Self, AsrError> {
         let mut maker = Maker {
@@ -62,6 +64,7 @@ impl Rules {
         }
         if !maker.unknown.is_empty() {
             return Err(AsrError::UnknownWords {
+                model: model.to_string(),
                 language: language.to_owned(),
                 words: maker.unknown,
             });

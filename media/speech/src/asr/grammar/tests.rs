@@ -36,7 +36,14 @@ fn table(language: &str, table: &str) -> usize {
         let [kind, text, value] = fields[..] else {
             panic!("{line}");
         };
-        let rules = Rules::of(language, &[grammar(kind)], date(2026, 11, 22), None).unwrap();
+        let rules = Rules::of(
+            language,
+            &[grammar(kind)],
+            date(2026, 11, 22),
+            &"models/en",
+            None,
+        )
+        .unwrap();
         let wanted = (value != "-").then(|| (0, value.to_owned()));
         assert_eq!(meaning(&rules, text), wanted, "{line}");
         cases += 1;
@@ -89,7 +96,7 @@ fn the_first_grammar_that_fits_decides() {
         ]),
         Grammar::Number,
     ];
-    let rules = Rules::of("en", &grammars, date(2026, 11, 22), None).unwrap();
+    let rules = Rules::of("en", &grammars, date(2026, 11, 22), &"models/en", None).unwrap();
     for (text, wanted) in [
         ("yes", Some((0, "yes"))),
         ("five", Some((1, "five"))),
@@ -107,7 +114,13 @@ fn a_type_needs_its_words_and_no_others() {
     let only =
         Vocabulary::of("zero one two three four five six seven eight nine yes no".split(' '));
     let of = |language, grammar| {
-        let rules = Rules::of(language, &[grammar], date(2026, 11, 22), Some(&only));
+        let rules = Rules::of(
+            language,
+            &[grammar],
+            date(2026, 11, 22),
+            &"models/en",
+            Some(&only),
+        );
         rules.map(|rules| rules.phrases().unwrap().len())
     };
     // Ten digits and their pairs; "oh" and "double" are not known.
@@ -131,7 +144,14 @@ fn a_type_needs_its_words_and_no_others() {
 
 #[test]
 fn breath_around_the_words_is_no_word() {
-    let rules = Rules::of("en", &[Grammar::YesNo], date(2026, 11, 22), None).unwrap();
+    let rules = Rules::of(
+        "en",
+        &[Grammar::YesNo],
+        date(2026, 11, 22),
+        &"models/en",
+        None,
+    )
+    .unwrap();
     let word = |text: &str, ms| Word {
         text: text.to_owned(),
         confidence: 1.0,
@@ -151,7 +171,7 @@ fn breath_around_the_words_is_no_word() {
 #[test]
 fn dictation_takes_what_was_understood() {
     let grammars = [Grammar::YesNo, Grammar::Dictation];
-    let rules = Rules::of("en", &grammars, date(2026, 11, 22), None).unwrap();
+    let rules = Rules::of("en", &grammars, date(2026, 11, 22), &"models/en", None).unwrap();
     assert_eq!(rules.phrases(), None);
     for (heard, wanted) in [
         ("yes", Some((0, "yes"))),

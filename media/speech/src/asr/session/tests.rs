@@ -30,6 +30,7 @@ fn session(options: Options) -> Session {
         "en",
         &grammars,
         jiff::civil::date(2026, 11, 22),
+        &"models/en",
         Some(&vocabulary),
     );
     Session::new(rules.unwrap(), options)

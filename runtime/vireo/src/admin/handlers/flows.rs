@@ -158,14 +158,19 @@ pub async fn deploy(
         true => IfFailed::Overrule,
         false => IfFailed::Refuse,
     };
-    let note = before_deploy(&api, &flow, &wasm, overruled, params.note.clone()).await?;
+    let passed = before_deploy(&api, &flow, &wasm, overruled, params.note.clone()).await?;
     let upload = Upload {
         flow,
         wasm,
-        by: By { who, note },
+        by: By {
+            who,
+            note: passed.note,
+        },
         canary: params.canary(),
     };
-    Ok(Json(api.operations.deploy(upload).await?))
+    let mut report = api.operations.deploy(upload).await?;
+    report.findings = passed.findings;
+    Ok(Json(report))
 }
 
 /// Raises a canary's share, or makes it the version for all calls.

@@ -8,13 +8,13 @@ use axum::http::HeaderMap;
 use super::flows::upload;
 use super::{Answer, Name};
 use crate::admin::Api;
-use crate::admin::preflight::{PreflightReport, Severity};
+use crate::admin::preflight::{Finding, PHRASES, PreflightReport, Severity};
 use crate::admin::problem::Problem;
 use crate::explain::Code;
 
 /// Does everything that a deploy does before a component serves, and says what was found: is it a
 /// component that can run here, do the grants suffice, are the prompts there that it needs, does it
-/// pass the tests that it brings along.
+/// pass the tests that it brings along, is there a model for what callers may say.
 #[utoipa::path(
     post, path = "/v1/flows/{flow}/preflight", operation_id = "preflight", tag = "flows",
     params(("flow" = String, Path, description = "Name of the flow.")),
@@ -45,14 +45,23 @@ pub(super) enum IfFailed {
     Overrule,
 }
 
-/// Looks at a component that is to be deployed; returns the note for the history.
+/// A component may be deployed.
+pub(super) struct Passed {
+    /// For the history.
+    pub note: String,
+    /// What was found all the same.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at a component that is to be deployed.
 pub(super) async fn before_deploy(
     api: &Api,
     flow: &str,
     wasm: &Bytes,
     if_failed: IfFailed,
     note: String,
-) -> Result<String, Problem> {
+) -> Result<Passed, Problem> {
+    let mut note = Note(note);
     let report = api
         .operations
         .preflight(flow.to_owned(), wasm.clone())
@@ -67,13 +76,10 @@ pub(super) async fn before_deploy(
         .map(ToString::to_string)
         .collect();
     match (failures.len(), if_failed) {
-        (0, _) => Ok(note),
-        (count, IfFailed::Overrule) => {
-            let separator = if note.is_empty() { "" } else { " " };
-            Ok(format!(
-                "{note}{separator}[deployed although the preflight failed: {count} findings]"
-            ))
-        }
+        (0, _) => {}
+        (count, IfFailed::Overrule) => note.add(&format!(
+            "deployed although the preflight failed: {count} findings"
+        )),
         (_, IfFailed::Refuse) => {
             let mut problem = Problem::new(
                 Code::PreflightFailed,
@@ -82,7 +88,31 @@ pub(super) async fn before_deploy(
                 ),
             );
             problem.errors = failures;
-            Err(problem)
+            return Err(problem);
         }
+    }
+    // Who asks one day why callers were not understood finds it there.
+    let phrases = report.findings.iter();
+    let mut phrases = phrases.filter(|finding| finding.check == PHRASES);
+    if let Some(first) = phrases.next() {
+        let others = match phrases.count() {
+            0 => String::new(),
+            count => format!("; {count} others neither"),
+        };
+        note.add(&format!("{}{others}", first.what));
+    }
+    Ok(Passed {
+        note: note.0,
+        findings: report.findings,
+    })
+}
+
+/// What somebody said, and behind it what the server adds.
+struct Note(String);
+
+impl Note {
+    fn add(&mut self, text: &str) {
+        let separator = if self.0.is_empty() { "" } else { " " };
+        self.0.push_str(&format!("{separator}[{text}]"));
     }
 }
