@@ -500,6 +500,7 @@ fn finish(mut open: OpenCall, mut closed: Closed, failure: Option<String>) {
     let of_the_peer = closed.wire_end.and_then(|end| end.reason);
     cdr.reason = failure.or(why).or(of_the_peer);
     cdr.digits = closed.keys;
+    cdr.recognitions = closed.recognitions;
     cdr.recordings = closed.files.iter().map(recording_ref).collect();
     cdr.media = closed.stats.as_deref().map(stats::media);
     let recorded = Recorded {

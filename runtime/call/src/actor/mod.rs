@@ -552,6 +552,7 @@ impl Actor {
             final_status: actor.final_status,
             ending: actor.ending,
             keys: actor.machine.keys_pressed(),
+            recognitions: actor.machine.recognitions(),
             files: actor.recordings.into_files(),
             stats: actor.stats,
             journal: actor.journal,
@@ -570,6 +571,7 @@ pub(crate) struct Closed {
     /// How the server or an operator ended it; none when the flow or the caller did.
     pub ending: Option<Ending>,
     pub keys: u32,
+    pub recognitions: Option<cdr::Recognitions>,
     pub files: Vec<RecordingFile>,
     pub stats: Option<Box<StreamStats>>,
     pub journal: CallJournal,

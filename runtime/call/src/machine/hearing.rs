@@ -40,6 +40,11 @@ impl Machine {
     pub fn said(&mut self, said: Said, now: Duration) {
         let (Said::Match(recognition) | Said::NoMatch(recognition)) = &said;
         let matches = matches!(said, Said::Match(_));
+        let counts = self.recognitions.get_or_insert_default();
+        match matches {
+            true => counts.matched += 1,
+            false => counts.unmatched += 1,
+        }
         self.note("understood", understood(recognition, matches));
         if let Some(Doing::Gathering { gather, .. }) = &mut self.doing {
             for step in gather.said(said, &mut self.keys, now) {
@@ -50,6 +55,7 @@ impl Machine {
 
     /// The recognizer does not listen, or not any more.
     pub fn unheard(&mut self, why: Unheard, now: Duration) {
+        self.recognitions.get_or_insert_default().unheard += 1;
         self.note("unheard", json!({ "why": why.text }));
         if let Some(Doing::Gathering { gather, .. }) = &mut self.doing {
             let step = gather.unheard(why, now);

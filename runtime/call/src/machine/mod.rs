@@ -16,6 +16,7 @@ use serde_json::Value;
 use vireo_host::contract::{Error, Event, GatherOptions, Refusal, SpeechOptions};
 use vireo_host::{Answer, Reply};
 use vireo_rtp::{DigitOut, Repeat, Segment};
+use vireo_store::cdr::Recognitions;
 
 use crate::digits::TypeAhead;
 use crate::gather::Gather;
@@ -251,6 +252,7 @@ pub struct Machine {
     background: Option<u64>,
     /// The gather's recognition that runs.
     listening: Option<u32>,
+    recognitions: Option<Recognitions>,
     recording: CallRecording,
     recordings_opened: u32,
     /// Recordings that are not finished.
@@ -284,6 +286,7 @@ impl Machine {
             last_id: 0,
             background: None,
             listening: None,
+            recognitions: None,
             recording: CallRecording::Off,
             recordings_opened: 0,
             unfinished: Vec::new(),
@@ -304,6 +307,11 @@ impl Machine {
     /// Keys that the caller pressed in all.
     pub fn keys_pressed(&self) -> u32 {
         self.keys_pressed
+    }
+
+    /// What became of what the caller said in all; none when there was nothing to become of.
+    pub fn recognitions(&self) -> Option<Recognitions> {
+        self.recognitions
     }
 
     /// The next thing to do.

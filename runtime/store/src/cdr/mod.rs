@@ -22,8 +22,8 @@ use crate::range::walk;
 use crate::{Batch, DurableCallback, Journal, MAX_VALUE_BYTES, Range, Result, Store, StoreError};
 
 pub use record::{
-    Cdr, Direction, Durations, EndedBy, MediaStats, OpenCall, Outcome, RecordingKind, RecordingRef,
-    StreamStats,
+    Cdr, Direction, Durations, EndedBy, MediaStats, OpenCall, Outcome, Recognitions, RecordingKind,
+    RecordingRef, StreamStats,
 };
 
 /// Where the marks of running calls lie.

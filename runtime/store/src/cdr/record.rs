@@ -152,6 +152,18 @@ pub struct MediaStats {
     pub sent: StreamStats,
 }
 
+/// What became of what the caller said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recognitions {
+    /// Answers that fitted a grammar, and were certain enough.
+    pub matched: u32,
+    /// Answers that did not, or were not.
+    pub unmatched: u32,
+    /// Times that no recognizer could listen, or that one failed.
+    pub unheard: u32,
+}
+
 /// What is known of a call while it runs: the mark that a crash leaves behind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -226,6 +238,9 @@ pub struct Cdr {
     pub reason: Option<String>,
     /// How many digits the flow collected. The digits themselves are in the journal only.
     pub digits: u32,
+    /// What became of what the caller said; none if no gather listened, or nobody spoke.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognitions: Option<Recognitions>,
     /// What was recorded.
     pub recordings: Vec<RecordingRef>,
     /// Packets, loss and jitter both ways; none if the call never had media.

@@ -3,6 +3,7 @@
 //! Times are milliseconds since 1970-01-01T00:00:00Z.
 
 mod audit;
+mod spoken;
 mod trial;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use vireo_store::journal::Entry;
 use super::preflight::Finding;
 
 pub use audit::{AuditEntry, Operator};
+pub use spoken::SpokenAnswers;
 pub use trial::{Canary, CanaryStatus, LastCanary, RateComparison, VersionCounts};
 
 /// Is the server taking calls?
@@ -370,6 +372,9 @@ pub struct CallRecord {
     pub reason: Option<String>,
     /// How many keys the flow collected. Which ones is in the journal only.
     pub digits: u32,
+    /// What became of what the caller said; none if no gather listened, or nobody spoke.
+    #[serde(default)]
+    pub recognitions: Option<SpokenAnswers>,
     /// What was recorded.
     pub recordings: Vec<Recording>,
     /// Packets, loss and jitter; none if the call never had media.
@@ -466,6 +471,7 @@ impl From<Cdr> for CallRecord {
             sip_status: cdr.sip_status,
             reason: cdr.reason,
             digits: cdr.digits,
+            recognitions: cdr.recognitions.map(Into::into),
             recovered_ms: cdr.recovered_ms,
         }
     }

@@ -214,6 +214,13 @@ pub fn show_record(record: &CallRecord, output: &Output) {
         ),
     ));
     rows.push(("keys", record.digits.to_string()));
+    if let Some(said) = &record.recognitions {
+        let counts = format!(
+            "{} understood, {} not, {} not heard",
+            said.matched, said.unmatched, said.unheard
+        );
+        rows.push(("spoken answers", counts));
+    }
     if let Some(media) = &record.media {
         rows.push(("heard us", direction(&media.sent)));
         rows.push(("we heard", direction(&media.received)));
