@@ -11,21 +11,26 @@
 //! A session finds where speech begins and ends, and puts the engine's words into a value by the request's
 //! grammars. An engine hears only what may be speech.
 
+mod candidates;
+mod delays;
 mod engine;
 mod error;
 mod grammar;
 mod keep;
+mod listening;
 mod recognizers;
 mod request;
 mod scripted;
 mod session;
 pub mod vosk;
 
+pub use delays::{DELAY_CLASSES_MS, Delays};
 pub use engine::{
     Engine, Hypothesis, Model, Next, Output, Preparing, Stream, Task, UNKNOWN, Vocabulary, Word,
 };
 pub use error::AsrError;
 pub use keep::Keeper;
-pub use recognizers::{Counters, Ears, Heard, Recognizers};
+pub use listening::{Ears, Heard};
+pub use recognizers::{Counters, Recognizers};
 pub use request::{Alternative, Answer, Event, Grammar, Options, Phrase, Recognition, Request};
 pub use scripted::{Scripted, Step};

@@ -178,6 +178,13 @@ impl Session {
         }
     }
 
+    /// Another engine, with these rules, hears the same from the beginning.
+    pub fn begin_anew(&mut self, rules: Rules) {
+        self.rules = rules;
+        self.segments.clear();
+        self.partial.clear();
+    }
+
     /// The engine said something.
     pub fn output(&mut self, output: Output) {
         match output {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::date;
 use vireo_speech::asr::{
-    AsrError, Engine, Event, Grammar, Heard, Keeper, Model, Options, Phrase, Recognition,
+    AsrError, Counters, Engine, Event, Grammar, Heard, Keeper, Model, Options, Phrase, Recognition,
     Recognizers, Request, Scripted, Step,
 };
 
@@ -62,6 +62,7 @@ async fn what_was_said_is_told_in_order() {
     assert_eq!((answer.value.as_str(), answer.grammar), ("yes", 0));
     let counters = recognizers.counters();
     assert_eq!((counters.started, counters.matched), (1, 1));
+    assert_eq!(counters.delays.classes.iter().sum::<u64>(), 1);
     assert_eq!(
         engine.tasks()[0].phrases,
         Some(vec!["no".to_owned(), "yes".to_owned()])
@@ -100,6 +101,47 @@ async fn the_next_engine_of_a_language_takes_what_the_first_cannot() {
     );
     let busy = recognizers.start(request("en", &["yes"])).unwrap_err();
     assert!(busy.to_string().contains("first"), "{busy}");
+}
+
+/// What comes of a second of speech when the first of two engines fails like this.
+async fn passed_on(fails: Step, second: Step) -> (Counters, Vec<Event>) {
+    let engines = ["first", "second"].map(|name| Arc::new(Scripted::new(name, 1)));
+    engines[0].hears([Step::words(100, "yes", 0.9), fails]);
+    engines[1].hears([Step::words(900, "no", 0.9), second]);
+    let models = engines.each_ref().map(|engine| model("en", engine.name()));
+    let engines = engines.map(|engine| Arc::new(engine) as Arc<dyn Engine>);
+    let recognizers = Recognizers::new(models.into(), engines.into()).unwrap();
+    let (ears, heard) = recognizers.start(request("en", &["yes", "no"])).unwrap();
+    ears.hear(&sound());
+    drop(ears);
+    let events = events(heard).await;
+    (recognizers.counters(), events)
+}
+
+#[tokio::test]
+async fn the_next_engine_hears_all_of_what_one_that_fails_has_heard() {
+    let broken = |engine: &str| AsrError::Engine {
+        engine: engine.to_owned(),
+        reason: "it died".to_owned(),
+    };
+    let nothing = || Step::partial(950, "");
+    // In the midst of the sound, and behind its end.
+    for after in [500, 5_000] {
+        let (counters, events) = passed_on(Step::fails(after, broken("first")), nothing()).await;
+        assert_eq!(events.first(), Some(&Event::Speech));
+        let Some(Event::Done(Recognition::Match(answer))) = events.last() else {
+            panic!("{events:?}");
+        };
+        // Nothing is left of what the first one understood.
+        assert_eq!((answer.text.as_str(), events.len()), ("no", 2));
+        let told = (counters.passed_on, counters.matched, counters.failed);
+        assert_eq!(told, (1, 1, 0));
+    }
+    let second = Step::fails(950, broken("second"));
+    let (counters, events) = passed_on(Step::fails(500, broken("first")), second).await;
+    assert_eq!(events.last(), Some(&Event::Failed(broken("second"))));
+    let told = (counters.passed_on, counters.matched, counters.failed);
+    assert_eq!(told, (1, 0, 1));
 }
 
 #[tokio::test]

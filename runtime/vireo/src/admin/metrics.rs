@@ -15,6 +15,8 @@ pub enum MetricKind {
     Gauge,
     /// Goes up only, from 0 at the start of the server; its name ends in `_total`.
     Counter,
+    /// Counts how often a value was at most so large, made by [`Metric::histogram`].
+    Histogram,
 }
 
 /// A metric and its values now.
@@ -24,7 +26,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it says, in one line.
     pub help: &'static str,
-    /// Gauge or counter.
+    /// What kind of values.
     pub kind: MetricKind,
     /// Its values; more than one differ in their labels.
     pub samples: Vec<Sample>,
@@ -33,6 +35,8 @@ pub struct Metric {
 /// One value of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
+    /// Of the metric's name: nothing, or as a histogram needs it.
+    pub suffix: &'static str,
     /// Names and values.
     pub labels: Vec<(&'static str, String)>,
     /// The value, in base units: seconds, bytes.
@@ -80,8 +84,42 @@ impl Metric {
     /// The same with one more value.
     #[must_use]
     pub fn sample(mut self, labels: Vec<(&'static str, String)>, value: f64) -> Self {
-        self.samples.push(Sample { labels, value });
+        self.samples.push(Sample {
+            suffix: "",
+            labels,
+            value,
+        });
         self
+    }
+
+    /// A histogram: how many values there were up to each end, those above the last end behind them, and
+    /// the sum of all values.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn histogram(
+        name: &'static str,
+        help: &'static str,
+        ends: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) -> Self {
+        let mut metric = Metric::of(MetricKind::Histogram, name, help);
+        let mut add = |suffix, labels, value| {
+            metric.samples.push(Sample {
+                suffix,
+                labels,
+                value,
+            });
+        };
+        let ends = ends.iter().map(ToString::to_string);
+        let mut count = 0;
+        for (end, own) in ends.chain(["+Inf".to_owned()]).zip(counts) {
+            count += own;
+            add("_bucket", vec![("le", end)], count as f64);
+        }
+        add("_sum", Vec::new(), sum);
+        add("_count", Vec::new(), count as f64);
+        metric
     }
 }
 
@@ -93,6 +131,7 @@ pub fn render(metrics: &[Metric]) -> String {
         let kind = match metric.kind {
             MetricKind::Gauge => "gauge",
             MetricKind::Counter => "counter",
+            MetricKind::Histogram => "histogram",
         };
         let name = metric.name;
         // Writing to a String cannot fail.
@@ -103,6 +142,7 @@ pub fn render(metrics: &[Metric]) -> String {
         );
         for sample in &metric.samples {
             text.push_str(name);
+            text.push_str(sample.suffix);
             for (index, (label, value)) in sample.labels.iter().enumerate() {
                 let open = if index == 0 { '{' } else { ',' };
                 let _ = write!(text, "{open}{label}=\"{}\"", escape(value, true));
@@ -149,6 +189,13 @@ mod tests {
                 7.0,
             )
             .sample(vec![("outcome", "rejected".into())], 0.5),
+            Metric::histogram(
+                "vireo_answer_seconds",
+                "How long it took.",
+                &[0.005, 1.0],
+                &[3, 0, 2],
+                7.5,
+            ),
         ];
         assert_eq!(
             render(&metrics),
@@ -161,7 +208,14 @@ mod tests {
              # HELP vireo_calls_total Calls by outcome.\n\
              # TYPE vireo_calls_total counter\n\
              vireo_calls_total{outcome=\"completed\",trunk=\"a\\\"b\\\\c\\n\"} 7\n\
-             vireo_calls_total{outcome=\"rejected\"} 0.5\n"
+             vireo_calls_total{outcome=\"rejected\"} 0.5\n\
+             # HELP vireo_answer_seconds How long it took.\n\
+             # TYPE vireo_answer_seconds histogram\n\
+             vireo_answer_seconds_bucket{le=\"0.005\"} 3\n\
+             vireo_answer_seconds_bucket{le=\"1\"} 3\n\
+             vireo_answer_seconds_bucket{le=\"+Inf\"} 5\n\
+             vireo_answer_seconds_sum 7.5\n\
+             vireo_answer_seconds_count 5\n"
         );
     }
 }

@@ -3,6 +3,7 @@
 use vireo_call::Runtime;
 use vireo_sip::endpoint::Counters;
 use vireo_sip::stack::Stack;
+use vireo_speech::asr::{Counters as Recognitions, DELAY_CLASSES_MS};
 
 use crate::admin::{Metric, MetricKind};
 use crate::speech::Voices;
@@ -29,8 +30,10 @@ pub(super) fn all(runtime: &Runtime, stack: &Stack, voices: &Voices) -> Vec<Metr
     metrics.extend(media(runtime));
     metrics.extend(flows(runtime));
     metrics.extend(speech(voices));
-    metrics.extend(recognitions(runtime));
-    metrics.extend(unknown_words(runtime));
+    if let Some(recognizers) = runtime.recognizers() {
+        metrics.extend(recognitions(&recognizers.counters()));
+        metrics.push(unknown_words(runtime));
+    }
     metrics.extend(process());
     metrics
 }
@@ -210,35 +213,47 @@ fn sip(sip: &Counters) -> Vec<Metric> {
     ]
 }
 
-/// What became of what callers said; none on a server that listens to nobody.
-fn recognitions(runtime: &Runtime) -> Option<Metric> {
-    let ends = runtime.recognizers()?.counters();
-    Some(counted(
+/// What became of what callers said.
+#[allow(clippy::cast_precision_loss)]
+fn recognitions(recognitions: &Recognitions) -> [Metric; 3] {
+    let ends = counted(
         "vireo_asr_recognitions_total",
         "Recognitions that came to an end, by which; busy: not begun.",
         "end",
         [
-            ("matched", ends.matched),
-            ("unmatched", ends.unmatched),
-            ("failed", ends.failed),
-            ("busy", ends.busy),
+            ("matched", recognitions.matched),
+            ("unmatched", recognitions.unmatched),
+            ("failed", recognitions.failed),
+            ("busy", recognitions.busy),
         ],
-    ))
+    );
+    let passed_on = Metric::counter(
+        "vireo_asr_fallbacks_total",
+        "Times that an engine failed in a recognition and the next one of the language took over.",
+        recognitions.passed_on,
+    );
+    let delays = &recognitions.delays;
+    let answers = Metric::histogram(
+        "vireo_asr_answer_seconds",
+        "From the silence that ends what a caller says to what was understood.",
+        &DELAY_CLASSES_MS.map(|ms| ms as f64 / 1_000.0),
+        &delays.classes,
+        delays.sum.as_secs_f64(),
+    );
+    [ends, passed_on, answers]
 }
 
-/// None on a server that listens to nobody.
 #[allow(clippy::cast_precision_loss)]
-fn unknown_words(runtime: &Runtime) -> Option<Metric> {
-    runtime.recognizers()?;
+fn unknown_words(runtime: &Runtime) -> Metric {
     let metric = Metric::of(
         MetricKind::Counter,
         "vireo_asr_unknown_words_total",
         "Gathers that could not listen because no model knows their words, by flow.",
     );
     let gathers = runtime.unknown_words().into_iter();
-    Some(gathers.fold(metric, |metric, (flow, count)| {
+    gathers.fold(metric, |metric, (flow, count)| {
         metric.sample(vec![("flow", flow)], count as f64)
-    }))
+    })
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {
