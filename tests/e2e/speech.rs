@@ -118,15 +118,15 @@ pub(crate) fn press(peer: &Peer, to: SocketAddr) -> Sender {
     sender
 }
 
-/// The processes of espeak-ng that the server has started.
-fn workers(server: &Server) -> Vec<i32> {
+/// The processes of this program that the server has started.
+pub(crate) fn workers(server: &Server, program: &str) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
     let children =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
     let children: String = children.collect();
     let pids = children.split_ascii_whitespace().filter(|pid| {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-        name.trim() == "vireo-espeak"
+        name.trim() == program
     });
     pids.map(|pid| pid.parse().unwrap()).collect()
 }
@@ -142,7 +142,7 @@ pub(crate) fn stopped_worker(server: &Server) -> i32 {
         let log = server.log();
         log.contains("texts can be spoken").then_some(())
     });
-    let pid = workers(server)[0];
+    let pid = workers(server, "vireo-espeak")[0];
     signal(pid, libc::SIGSTOP);
     pid
 }
