@@ -35,7 +35,7 @@ const (
 type GatherOptions struct {
 	Language          string        // BCP 47; the call's own
 	MinDigits         int           // 1; None for 0
-	MaxDigits         int           // the longest of Accept, else 64
+	MaxDigits         int           // the longest of Accept, else 64; None with Speech: no key is taken
 	Terminators       *string       // Keys("#"), but Keys("") when MaxDigits is 1
 	Accept            []string      // exact digits, x for 0-9, a last . for any more; everything
 	BargeIn           BargeIn       // any key stops the prompt

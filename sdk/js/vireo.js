@@ -225,7 +225,7 @@ function longest(accept) {
  * @typedef {object} GatherOptions
  * @property {string} [language] BCP 47; the call's own
  * @property {number} [minDigits] 1
- * @property {number} [maxDigits] the longest of `accept`, else 64
+ * @property {number} [maxDigits] the longest of `accept`, else 64; 0 with `speech`: no key is taken
  * @property {string} [terminators] "#", but "" when maxDigits is 1
  * @property {string[]} [accept] exact digits, `x` for 0-9, a last `.` for any more; everything
  * @property {"on" | "off" | "deaf"} [bargeIn] "on": any key stops the prompt

@@ -439,8 +439,9 @@ class Call:
     ) -> Gathered:
         """Plays a prompt and collects keys, or speech.
 
-        max_digits: the longest entry of `accept`, else 64. terminators: "#", but "" when max_digits
-        is 1. accept: exact digits, `x` for any of 0-9 and a last `.` for any more.
+        max_digits: the longest entry of `accept`, else 64; 0 with `speech`: no key is taken.
+        terminators: "#", but "" when max_digits is 1. accept: exact digits, `x` for any of 0-9 and
+        a last `.` for any more.
         """
         most = _longest(accept) if max_digits is None else max_digits
         if terminators is None:

@@ -286,8 +286,6 @@ fn stopped_worker(server: &Server) -> i32 {
     worker
 }
 
-const FAILED: &str = "vireo_asr_recognitions_total{end=\"failed\"}";
-
 /// What a caller says is not understood, because the engine stands still, and then this happens to it. Who
 /// presses a key is answered; returned is what the flow is told of who does not.
 fn unheard(then: impl Fn(i32)) -> String {

@@ -10,7 +10,7 @@ mod tests;
 
 use std::time::Duration;
 
-use vireo_host::contract::{BargeIn, GatherOptions, GatherResult, TypeAhead as Buffering, Unheard};
+use vireo_host::contract::{BargeIn, GatherOptions, GatherResult, TypeAhead as Buffering};
 
 use crate::digits::{self, TypeAhead};
 use crate::hearing;
@@ -94,7 +94,7 @@ impl Gather {
     /// (row 9); none when the entry was not ended by its length.
     pub fn swallow(&self) -> Option<(&str, Duration)> {
         let full = self.entry.chars().count() >= usize::from(self.options.max_digits);
-        (full && !self.options.terminators.is_empty()).then(|| {
+        (full && self.takes_keys() && !self.options.terminators.is_empty()).then(|| {
             (
                 self.options.terminators.as_str(),
                 Duration::from_millis(self.options.inter_digit_timeout_ms.into()),
@@ -102,8 +102,16 @@ impl Gather {
         })
     }
 
+    /// Is it not about speech alone (row 27)?
+    fn takes_keys(&self) -> bool {
+        self.options.max_digits > 0
+    }
+
     /// A key went down. Only barge-in cares: the prompt stops at the press, not at the release.
     pub fn key_down(&mut self, now: Duration) -> Step {
+        if !self.takes_keys() {
+            return Step::Wait;
+        }
         if self.state == State::Prompt && self.options.barge_in == BargeIn::On {
             self.stop_listening();
             self.state = State::KeyDown;
@@ -123,6 +131,9 @@ impl Gather {
     /// Returns the steps in order: a prompt to stop may come before the result.
     pub fn key(&mut self, key: char, buffer: &mut TypeAhead, now: Duration) -> Vec<Step> {
         match (self.state, self.options.barge_in) {
+            (State::Prompt | State::KeyDown | State::Collecting, _) if !self.takes_keys() => {
+                vec![Step::Wait]
+            }
             (State::Prompt, BargeIn::Off) => {
                 buffer.push(key);
                 vec![Step::Wait]
@@ -181,7 +192,8 @@ impl Gather {
                 Opening::NoInput => self.options.no_input_prompt.is_empty(),
                 Opening::NoMatch => self.options.no_match_prompt.is_empty(),
             };
-        let typed_ahead = self.options.barge_in == BargeIn::On && !buffer.is_empty();
+        let typed_ahead =
+            self.options.barge_in == BargeIn::On && self.takes_keys() && !buffer.is_empty();
         if silent || typed_ahead {
             self.collect(buffer, now)
         } else {
@@ -197,7 +209,12 @@ impl Gather {
     fn collect(&mut self, buffer: &mut TypeAhead, now: Duration) -> Step {
         self.state = State::Collecting;
         self.deadline = Some(now + ms(self.options.first_digit_timeout_ms));
-        while let Some(key) = buffer.pop() {
+        if let Some(unheard) = self.unheard_alone() {
+            return unheard;
+        }
+        while self.takes_keys()
+            && let Some(key) = buffer.pop()
+        {
             let step = self.take(key, buffer, now);
             if step != Step::Wait {
                 return step;
@@ -249,12 +266,8 @@ impl Gather {
 
     /// Rows 14, 15 and 26.
     fn failed(&mut self, why: Opening, buffer: &mut TypeAhead, now: Duration) -> Step {
-        if let Ear::Lost(reason) = &self.ear {
-            let unheard = Unheard {
-                digits: self.entry.clone(),
-                ..reason.clone()
-            };
-            return self.finish(GatherResult::Unheard(unheard));
+        if let Some(unheard) = self.unheard_result() {
+            return self.finish(unheard);
         }
         if self.attempt < self.options.attempts {
             return self.begin_attempt(why, buffer, now);

@@ -450,6 +450,8 @@ typedef struct {
 // | 24 | before 20 or 21 | a sound without a word: a cough | it is passed over; the recognizer listens on, prompt and timer go on |
 // | 25 | listening, or about to | the recognizer cannot, or fails | keys alone for the rest of the attempt; a first-digit timer that 21 stopped starts again |
 // | 26 | attempt of 25 | it ends without an accepted entry | the gather returns `unheard`; no further attempt is made, because the flow knows better how to ask for keys |
+// | 27 | `max-digits` = 0 | a key | it is thrown away, and nothing else happens; keys pressed before the gather stay in the buffer |
+// | 28 | `max-digits` = 0, 25 | the prompt has ended | the gather returns `unheard` at once |
 // 
 // The names follow VoiceXML 2.0: `timeout`, `interdigittimeout`, `termchar`, `bargein`,
 // `noinput` and `nomatch` (6.3.2 to 6.3.4, appendix D). Two things differ: with a terminator
@@ -459,9 +461,9 @@ typedef struct vireo_flow_media_gather_options_t {
   vireo_flow_media_list_part_t   prompt;
   // Language of `file`, `say` and `text` parts; the call's own when absent.
   flow_option_string_t   language;
-  // 0 to 64, at most `max-digits`.
+  // 0 to 64, at most `max-digits`; of no account when that is 0.
   uint8_t   min_digits;
-  // 1 to 64.
+  // 1 to 64; with `speech` also 0: speech alone is collected.
   uint8_t   max_digits;
   // Keys that end the entry, often "#". Empty: none does.
   flow_string_t   terminators;

@@ -276,7 +276,7 @@ typedef struct vireo_gather_options {
     vireo_prompt prompt;
     const char *language;        /* BCP 47; the call's own */
     int min_digits;              /* 1; VIREO_NONE for 0 */
-    int max_digits;              /* the longest of `accept`, else 64 */
+    int max_digits;              /* the longest of `accept`, else 64; VIREO_NONE with speech: no key is taken */
     const char *terminators;     /* "#", but "" when max_digits is 1 */
     const char *const *accept;   /* VIREO_ACCEPT("1", "9xxx", "00."); everything */
     vireo_barge_in barge_in;     /* any key stops the prompt */

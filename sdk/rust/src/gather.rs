@@ -102,7 +102,8 @@ impl<'call> Gather<'call> {
         self
     }
 
-    /// The entry ends when so many are there, 1 to 64.
+    /// The entry ends when so many are there, 1 to 64. 0 beside [`listen`](Self::listen): no key is taken, the
+    /// caller can only speak.
     pub fn max_digits(mut self, count: u8) -> Self {
         self.max_digits = Some(count);
         self

@@ -1,4 +1,4 @@
-//! What is said in a gather: rows 17 to 26 of its table.
+//! What is said in a gather: rows 17 to 28 of its table.
 
 use std::time::Duration;
 
@@ -122,6 +122,26 @@ impl Gather {
             self.deadline = Some(now + ms(self.options.first_digit_timeout_ms));
         }
         self.ear = Ear::Lost(why);
-        Step::Wait
+        match self.state {
+            State::Collecting => self.unheard_alone().unwrap_or(Step::Wait),
+            State::Prompt | State::KeyDown | State::Done => Step::Wait,
+        }
+    }
+
+    /// What the gather returns because nobody listened (row 26).
+    pub(super) fn unheard_result(&self) -> Option<GatherResult> {
+        let Ear::Lost(reason) = &self.ear else {
+            return None;
+        };
+        Some(GatherResult::Unheard(Unheard {
+            digits: self.entry.clone(),
+            ..reason.clone()
+        }))
+    }
+
+    /// Without keys there is nothing to wait for (row 28).
+    pub(super) fn unheard_alone(&mut self) -> Option<Step> {
+        let result = self.unheard_result().filter(|_| !self.takes_keys())?;
+        Some(self.finish(result))
     }
 }

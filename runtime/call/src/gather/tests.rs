@@ -1,6 +1,6 @@
 //! The table of `gather-options` in `sdk/wit/media.wit`, row by row.
 
-use vireo_host::contract::{Grammar, Part, Recognition, SpeechOptions, UnheardReason};
+use vireo_host::contract::{Grammar, Part, Recognition, SpeechOptions, Unheard, UnheardReason};
 
 use super::*;
 
@@ -202,6 +202,11 @@ fn twice(options: &mut GatherOptions) {
     options.attempts = 2;
 }
 
+fn alone(options: &mut GatherOptions) {
+    listens(options);
+    options.max_digits = 0;
+}
+
 #[test]
 fn the_table_of_speech() {
     #[rustfmt::skip]
@@ -235,6 +240,12 @@ fn the_table_of_speech() {
             "listen play-first deaf unheard(busy,7)"),
         ("26 the recognizer does not come back", listens, "", "p speech +20000 +5000",
             "listen play-first deaf unheard(failed,)"),
+        ("27 keys do nothing", alone, "", "v 1 # p v 2 match:yes", "listen play-first speech(yes) deaf"),
+        ("27 keys pressed before stay", alone, "12", "p +5000", "listen play-first no-input deaf left(1) left(2)"),
+        ("27 nor are they kept", |o| { alone(o); o.barge_in = BargeIn::Off }, "", "1 p speech none:moon",
+            "play-first listen misheard(moon) deaf"),
+        ("28 after the prompt", alone, "", "lost +60000 p", "listen play-first deaf unheard(busy,)"),
+        ("28 at once", alone, "", "p speech lost", "listen play-first unheard(busy,) deaf"),
         ("14 listens again", twice, "", "p +5000 match:yes", "listen play-first play-noinput listen stop speech(yes) deaf"),
         ("nothing is heard without being asked for", |_| {}, "", "speech match:yes lost p 1#", "play-first digits(1)"),
     ];

@@ -147,8 +147,7 @@ pub(super) fn play_options(options: &PlayOptions) -> Check {
 pub(super) fn gather_options(options: &GatherOptions) -> Check {
     prompt("prompt", &options.prompt)?;
     language(options.language.as_deref())?;
-    range("max-digits", options.max_digits, 1, 64)?;
-    range("min-digits", options.min_digits, 0, options.max_digits)?;
+    digit_counts(options)?;
     keys("terminators", &options.terminators)?;
     if options.accept.len() > MOST_PATTERNS {
         return invalid(format!(
@@ -176,6 +175,17 @@ pub(super) fn gather_options(options: &GatherOptions) -> Check {
     prompt("no-input-prompt", &options.no_input_prompt)?;
     prompt("no-match-prompt", &options.no_match_prompt)?;
     options.speech.as_ref().map_or(Ok(()), speech::check)
+}
+
+fn digit_counts(options: &GatherOptions) -> Check {
+    if options.max_digits == 0 && options.speech.is_some() {
+        return match options.accept.as_slice() {
+            [] => Ok(()),
+            _ => invalid("accept has entries, and max-digits is 0: no key is taken".to_owned()),
+        };
+    }
+    range("max-digits", options.max_digits, 1, 64)?;
+    range("min-digits", options.min_digits, 0, options.max_digits)
 }
 
 fn accept(pattern: &str) -> Check {

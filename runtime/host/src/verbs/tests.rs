@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::contract::{
-    BargeIn, Error, GatherOptions, GatherResult, Part, PlayOptions, RecordOptions, Tone, TypeAhead,
-    call, clock, http, kv, media,
+    BargeIn, Error, GatherOptions, GatherResult, Grammar, Part, PlayOptions, RecordOptions,
+    SpeechOptions, Tone, TypeAhead, call, clock, http, kv, media,
 };
 use crate::control::Control;
 use crate::grants::Grants;
@@ -87,11 +87,27 @@ fn gather() -> GatherOptions {
     }
 }
 
+fn speech() -> SpeechOptions {
+    SpeechOptions {
+        grammars: vec![Grammar::YesNo],
+        language: None,
+        min_confidence: 0.5,
+        alternatives: 0,
+        end_of_speech_ms: 700,
+        longest_ms: 10_000,
+        barge_in_ms: 300,
+    }
+}
+
 #[tokio::test]
 async fn gather_options() {
     type Break = fn(&mut GatherOptions);
     let table: &[(Break, &str)] = &[
         (|o| o.max_digits = 0, "max-digits is 0; it must be 1 to 64"),
+        (
+            |o| (o.max_digits, o.speech) = (0, Some(speech())),
+            "accept has entries, and max-digits is 0: no key is taken",
+        ),
         (
             |o| o.max_digits = 65,
             "max-digits is 65; it must be 1 to 64",
@@ -173,10 +189,19 @@ async fn gather_options() {
         assert_eq!(asked.load(Relaxed), 0, "{text}");
         assert_eq!(state.usage.host_calls, 1, "a refused call is a call");
     }
-    let (mut state, asked) = state();
-    let good = media::Host::gather(&mut state, gather()).await;
-    assert_eq!(good.unwrap(), Ok(GatherResult::NoInput));
-    assert_eq!(asked.load(Relaxed), 1);
+    let speech_alone = GatherOptions {
+        min_digits: 1,
+        max_digits: 0,
+        accept: Vec::new(),
+        speech: Some(speech()),
+        ..gather()
+    };
+    for options in [gather(), speech_alone] {
+        let (mut state, asked) = state();
+        let good = media::Host::gather(&mut state, options).await;
+        assert_eq!(good.unwrap(), Ok(GatherResult::NoInput));
+        assert_eq!(asked.load(Relaxed), 1);
+    }
 }
 
 #[tokio::test]
