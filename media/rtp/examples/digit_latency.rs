@@ -16,7 +16,8 @@ use vireo_audio::Codec;
 use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
-    Engine, EngineConfig, MediaEvent, Play, Realtime, Repeat, Segment, StreamConfig, TelephoneEvent,
+    Engine, EngineConfig, MediaEvent, Play, RawSocket, Realtime, Repeat, Segment, StreamConfig,
+    TelephoneEvent,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: 20_000..=20_009,
         realtime: Realtime::Try,
+        raw_socket: RawSocket::Try,
         max_streams: 1,
     };
     let engine = Engine::start(

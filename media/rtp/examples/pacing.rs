@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release -p vireo-rtp --example pacing -- \
 //!     [--streams 1000] [--seconds 5] [--threads 1] [--peer silent|talking] [--listen plain|inband|record|speech]
-//!     [--floor]
+//!     [--raw-socket try|off] [--floor]
 //! ```
 //!
 //! Every stream plays; a talking peer sends 50 packets a second to each as well. With `--listen speech` a
@@ -25,7 +25,7 @@ use vireo_audio::Codec;
 use vireo_audio::recorder::{Format, Layout, Recorder, RecorderConfig, Spec};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
-    Engine, EngineConfig, InbandDtmf, Listener, MediaEvent, Play, Realtime, RecordLimits,
+    Engine, EngineConfig, InbandDtmf, Listener, MediaEvent, Play, RawSocket, Realtime, RecordLimits,
     RecordSlot, RecordStart, Repeat, Segment, Stream, StreamConfig,
 };
 
@@ -74,6 +74,7 @@ struct Options {
     threads: usize,
     peer: Peer,
     listen: Listen,
+    raw_socket: RawSocket,
     subject: Subject,
 }
 
@@ -84,6 +85,7 @@ fn options() -> Result<Options, Failure> {
         threads: 1,
         peer: Peer::Talking,
         listen: Listen::Plain,
+        raw_socket: RawSocket::Try,
         subject: Subject::Engine,
     };
     let mut arguments = std::env::args().skip(1);
@@ -99,6 +101,8 @@ fn options() -> Result<Options, Failure> {
             ("--threads", n) => options.threads = n.parse()?,
             ("--peer", "silent") => options.peer = Peer::Silent,
             ("--peer", "talking") => options.peer = Peer::Talking,
+            ("--raw-socket", "try") => options.raw_socket = RawSocket::Try,
+            ("--raw-socket", "off") => options.raw_socket = RawSocket::Off,
             ("--listen", "plain") => options.listen = Listen::Plain,
             ("--listen", "inband") => options.listen = Listen::Inband,
             ("--listen", "record") => options.listen = Listen::Record,
@@ -125,6 +129,7 @@ fn engine(options: &Options) -> Result<(), Failure> {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: 20_000..=49_999,
         realtime: Realtime::Try,
+        raw_socket: options.raw_socket,
         max_streams: options.streams,
     };
     if options.threads == 1 {

@@ -37,7 +37,9 @@ pub use config::{
     Play, RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Silence, StreamConfig,
     TelephoneEvent,
 };
-pub use engine::{Counters, Engine, EngineConfig, EngineError, OpenError, Realtime, Stream};
+pub use engine::{
+    Counters, Engine, EngineConfig, EngineError, OpenError, RawSocket, Realtime, Stream,
+};
 pub use event::{DigitSource, MediaEvent, PlayEnd, RecordEnd};
 pub use inbound::Received;
 pub use late::{Come, Late, Promise};

@@ -29,6 +29,8 @@ pub struct Counters {
     pub ticks: u64,
     /// RTP packets sent.
     pub packets_out: u64,
+    /// Those of them that a raw socket sent, many at a time.
+    pub packets_together: u64,
     /// RTP packets taken.
     pub packets_in: u64,
     /// RTP packets that the kernel did not take.
@@ -87,6 +89,7 @@ cells!(
     skipped_slots,
     ticks,
     packets_out,
+    packets_together,
     packets_in,
     send_failures,
     skipped_packets,

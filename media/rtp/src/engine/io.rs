@@ -7,10 +7,15 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSo
 use std::os::fd::AsRawFd;
 use std::ptr;
 
+use socket2::Socket;
+
 use crate::time::Time;
 
 /// Datagrams that one system call takes from a socket.
 pub(crate) const BATCH: usize = 8;
+
+/// Datagrams that one system call sends.
+pub(crate) const MANY: usize = 16;
 
 /// Octets that are kept of a datagram: an Ethernet frame's worth; longer ones are cut.
 const DATAGRAM: usize = 1500;
@@ -128,6 +133,50 @@ pub(crate) fn disconnect(socket: &UdpSocket) -> io::Result<()> {
     } else {
         Err(io::Error::last_os_error())
     }
+}
+
+/// Sends datagrams by a raw socket, [`MANY`] at most, each to an address and behind headers of its own;
+/// how many the kernel took.
+pub(crate) fn send_many<'a, const HEADERS: usize>(
+    socket: &Socket,
+    packets: impl Iterator<Item = (Ipv4Addr, [u8; HEADERS], &'a [u8])>,
+) -> usize {
+    // SAFETY: sockaddr_in, iovec and mmsghdr are plain data for which all zeroes (null, 0) is a value.
+    let (mut names, mut parts, mut messages) = unsafe {
+        (
+            mem::zeroed::<[libc::sockaddr_in; MANY]>(),
+            mem::zeroed::<[[libc::iovec; 2]; MANY]>(),
+            mem::zeroed::<[libc::mmsghdr; MANY]>(),
+        )
+    };
+    let mut headers = [[0; HEADERS]; MANY];
+    let mut count = 0;
+    for (i, (to, before, datagram)) in packets.take(MANY).enumerate() {
+        headers[i] = before;
+        names[i].sin_family = libc::AF_INET as libc::sa_family_t;
+        names[i].sin_addr.s_addr = u32::from_ne_bytes(to.octets());
+        parts[i][0].iov_base = headers[i].as_mut_ptr().cast();
+        parts[i][0].iov_len = HEADERS;
+        parts[i][1].iov_base = datagram.as_ptr().cast_mut().cast();
+        parts[i][1].iov_len = datagram.len();
+        let message = &mut messages[i].msg_hdr;
+        message.msg_name = ptr::from_mut(&mut names[i]).cast();
+        message.msg_namelen = mem::size_of::<libc::sockaddr_in>() as libc::socklen_t;
+        message.msg_iov = parts[i].as_mut_ptr();
+        message.msg_iovlen = 2;
+        count = i + 1;
+    }
+    // SAFETY: each of the first `count` messages points at a live name and at two live parts with their
+    // sizes, which outlive the call; the kernel reads them and writes nothing but `msg_len`.
+    let sent = unsafe {
+        libc::sendmmsg(
+            socket.as_raw_fd(),
+            messages.as_mut_ptr(),
+            count as libc::c_uint,
+            libc::MSG_DONTWAIT as _,
+        )
+    };
+    usize::try_from(sent).unwrap_or(0)
 }
 
 /// Control messages must be aligned as their header is.

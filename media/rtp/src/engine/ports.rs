@@ -20,7 +20,7 @@ use super::watch::{Watch, Which};
 use crate::time::Time;
 
 /// DSCP EF (RFC 3246) in the place of the TOS octet.
-const EXPEDITED: u32 = 46 << 2;
+pub(crate) const EXPEDITED: u32 = 46 << 2;
 
 /// Datagrams that are thrown away when a pair is used again; more than a socket's buffer holds.
 const LEFTOVERS: usize = 4096;

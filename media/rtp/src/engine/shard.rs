@@ -23,6 +23,7 @@ use super::counters::{Cells, add};
 use super::io::{self as sys, Batch};
 use super::mailbox::{Inbox, Woken};
 use super::ports::{Pair, Returns};
+use super::raw::RawSender;
 use super::rest::Rests;
 use super::watch::{Ready, Watch};
 use super::wheel::{LEAD, SLOTS, Wheel};
@@ -125,6 +126,7 @@ pub(crate) struct Shard {
     stop: Arc<AtomicBool>,
     batch: Batch,
     burst: Burst,
+    raw: Option<RawSender>,
     wall_offset: i64,
     /// When position 0 was.
     origin: Time,
@@ -140,6 +142,8 @@ pub(crate) struct Given {
     pub commands: Inbox<Command>,
     pub returns: Returns,
     pub watch: Arc<Watch>,
+    /// Absent: packets leave through their streams' sockets.
+    pub raw: Option<RawSender>,
     pub open: Arc<AtomicUsize>,
     pub cells: Arc<Cells>,
     pub stop: Arc<AtomicBool>,
@@ -163,6 +167,7 @@ impl Shard {
             stop: given.stop,
             batch: Batch::new(),
             burst: Burst::new(),
+            raw: given.raw,
             wall_offset: sys::wall_offset(),
             origin: sys::now(),
             position: 0,
@@ -474,8 +479,9 @@ impl Shard {
         };
         add(&self.cells.ticks, 1);
         let state = &mut entry.state;
-        self.burst
-            .build(index, |buffer| state.tick(nominal, now, buffer));
+        self.burst.build(index, entry.pair.port, |buffer| {
+            state.tick(nominal, now, buffer)
+        });
         let next_turn = nominal + SLOT * SLOTS as u32;
         if entry
             .state
@@ -491,9 +497,9 @@ impl Shard {
     }
 
     fn send_burst(&mut self) {
-        for (index, to, datagram) in self.burst.take() {
+        let together = self.burst.send(self.raw.as_ref(), |index, to, datagram| {
             let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
-                continue;
+                return;
             };
             let connected = entry.connected == Some(to);
             match send(&entry.pair.rtp, connected, to, datagram) {
@@ -503,7 +509,9 @@ impl Shard {
                     add(&self.cells.send_failures, 1);
                 }
             }
-        }
+        }) as u64;
+        add(&self.cells.packets_out, together);
+        add(&self.cells.packets_together, together);
     }
 
     /// What is done for a stream now and then: its reports, and what silence of the peer changes.

@@ -5,7 +5,8 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use super::counters::{Cells, add};
-use super::io::{BATCH, Batch};
+use super::io::{BATCH, Batch, MANY};
+use super::raw::{Outbound, RawSender};
 use crate::inbound::Received;
 use crate::packet::MAX_PACKET_OUT;
 use crate::stream::Transmit;
@@ -16,10 +17,12 @@ const MAX_BATCHES: usize = 4;
 
 /// Packets that are built before the first of them is sent: what the processor fetches for one stream
 /// is on its way while another's packet is built, and a system call would wait for it.
-pub(crate) const BURST: usize = 16;
+pub(crate) const BURST: usize = MANY;
 
 struct Outgoing {
     index: u32,
+    /// The stream's RTP port.
+    from: u16,
     to: Transmit,
     buffer: [u8; MAX_PACKET_OUT],
 }
@@ -34,6 +37,7 @@ impl Burst {
     pub fn new() -> Burst {
         let nothing = || Outgoing {
             index: 0,
+            from: 0,
             to: Transmit {
                 to: SocketAddr::from(([0, 0, 0, 0], 0)),
                 length: 0,
@@ -51,22 +55,56 @@ impl Burst {
     }
 
     /// Has a stream build a packet; nothing happens when the burst is full.
-    pub fn build(&mut self, index: u32, build: impl FnOnce(&mut [u8]) -> Option<Transmit>) {
+    pub fn build(
+        &mut self,
+        index: u32,
+        from: u16,
+        build: impl FnOnce(&mut [u8]) -> Option<Transmit>,
+    ) {
         if let Some(place) = self.packets.get_mut(self.count)
             && let Some(to) = build(&mut place.buffer)
         {
-            (place.index, place.to) = (index, to);
+            (place.index, place.from, place.to) = (index, from, to);
             self.count += 1;
         }
     }
 
-    /// Takes the packets out: each with its stream's index.
-    pub fn take(&mut self) -> impl Iterator<Item = (u32, SocketAddr, &[u8])> {
+    /// Sends the packets, together where `raw` takes them; the others through `alone`, which is given
+    /// the index of the stream. How many went together.
+    pub fn send(
+        &mut self,
+        raw: Option<&RawSender>,
+        mut alone: impl FnMut(u32, SocketAddr, &[u8]),
+    ) -> usize {
         let count = std::mem::take(&mut self.count);
-        let packets = self.packets.get(..count).unwrap_or_default();
-        packets.iter().map(|packet| {
-            let datagram = packet.buffer.get(..packet.to.length).unwrap_or_default();
-            (packet.index, packet.to.to, datagram)
+        let mut rest = self.packets.get(..count).unwrap_or_default();
+        let mut together = 0;
+        while let Some((first, others)) = rest.split_first() {
+            let sent = raw.map_or(0, |raw| raw.send(rest.iter().map_while(Outgoing::outbound)));
+            together += sent;
+            rest = rest.get(sent..).unwrap_or_default();
+            if sent == 0 {
+                alone(first.index, first.to.to, first.datagram());
+                rest = others;
+            }
+        }
+        together
+    }
+}
+
+impl Outgoing {
+    fn datagram(&self) -> &[u8] {
+        self.buffer.get(..self.to.length).unwrap_or_default()
+    }
+
+    fn outbound(&self) -> Option<Outbound<'_>> {
+        let SocketAddr::V4(to) = self.to.to else {
+            return None;
+        };
+        Some(Outbound {
+            from: self.from,
+            to,
+            datagram: self.datagram(),
         })
     }
 }

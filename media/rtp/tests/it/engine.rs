@@ -11,14 +11,23 @@ use vireo_audio::Codec;
 use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
-    Engine, EngineConfig, EngineError, MediaEvent, OpenError, Play, PlayEnd, Realtime, Repeat,
-    Segment, StreamConfig, StreamStats, TelephoneEvent,
+    Counters, Engine, EngineConfig, EngineError, MediaEvent, OpenError, Play, PlayEnd, RawSocket,
+    Realtime, Repeat, Segment, StreamConfig, StreamStats, TelephoneEvent,
 };
 
 /// Everything that is waited for comes within this time, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn engine(threads: usize, max_streams: usize, first_port: u16) -> (Engine, tempfile::TempDir) {
+    engine_that_sends(RawSocket::Off, threads, max_streams, first_port)
+}
+
+fn engine_that_sends(
+    raw_socket: RawSocket,
+    threads: usize,
+    max_streams: usize,
+    first_port: u16,
+) -> (Engine, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let recorder = Recorder::start(RecorderConfig::new(directory.path())).unwrap();
     let config = EngineConfig {
@@ -26,6 +35,7 @@ fn engine(threads: usize, max_streams: usize, first_port: u16) -> (Engine, tempf
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: first_port..=first_port + 999,
         realtime: Realtime::Off,
+        raw_socket,
         max_streams,
     };
     (Engine::start(config, recorder).unwrap(), directory)
@@ -70,7 +80,62 @@ fn closed(events: &mut Receiver<MediaEvent>) -> Box<StreamStats> {
 
 #[test]
 fn fifty_streams_send_everything_in_order() {
-    let (engine, _directory) = engine(2, 100, 41_000);
+    let counters = fifty_streams(RawSocket::Off, 41_000);
+    assert_eq!(counters.packets_together, 0);
+}
+
+#[test]
+fn fifty_streams_that_send_together_send_the_same() {
+    let allowed = socket2::Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::RAW,
+        Some(socket2::Protocol::from(255)),
+    )
+    .is_ok();
+    let counters = fifty_streams(RawSocket::Try, 46_000);
+    let together = if allowed { counters.packets_out } else { 0 };
+    assert_eq!(counters.packets_together, together);
+}
+
+#[test]
+fn a_packet_that_cannot_be_sent_harms_no_other() {
+    let (engine, _directory) = engine_that_sends(RawSocket::Try, 1, 10, 51_000);
+    // Broadcasts are refused to a raw socket and to the stream's own alike.
+    let nowhere = SocketAddr::from(([255, 255, 255, 255], 9));
+    let peers: Vec<UdpSocket> = (0..3).map(|_| peer()).collect();
+    let mut calls = Vec::new();
+    for (i, peer) in peers.iter().enumerate() {
+        let (stream, events) = engine.open().unwrap();
+        let mut config = config(peer);
+        if i == 1 {
+            config.remote = Some(nowhere);
+        }
+        stream.configure(config);
+        stream.play(Play {
+            id: 1,
+            segments: vec![Segment::Samples(Arc::from(vec![5000i16; 1600]))],
+            repeat: Repeat::Once,
+        });
+        calls.push((stream, events));
+    }
+    for (_, events) in &mut calls {
+        wait_for(events, |event| {
+            matches!(event, MediaEvent::PlayFinished { .. })
+        });
+    }
+    let mut failed = Vec::new();
+    for (stream, mut events) in calls {
+        stream.close();
+        let outbound = closed(&mut events).outbound;
+        failed.push((outbound.packets >= 10, outbound.failed >= 10));
+    }
+    assert_eq!(failed, [(true, false), (false, true), (true, false)]);
+    engine.shutdown();
+}
+
+/// Fifty streams play, and every packet is looked at.
+fn fifty_streams(raw_socket: RawSocket, first_port: u16) -> Counters {
+    let (engine, _directory) = engine_that_sends(raw_socket, 2, 100, first_port);
     let prompt = Segment::Samples(Arc::from(vec![5000i16; 8000]));
     let mut calls = Vec::new();
     for _ in 0..50 {
@@ -134,6 +199,7 @@ fn fifty_streams_send_everything_in_order() {
     assert_eq!(counters.streams, [0, 0]);
     assert_eq!((counters.send_failures, counters.events_dropped), (0, 0));
     engine.shutdown();
+    counters
 }
 
 #[test]
@@ -322,6 +388,7 @@ fn too_few_ports_are_an_error_that_says_so() {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         ports: 50_000..=50_003,
         realtime: Realtime::Off,
+        raw_socket: RawSocket::Off,
         max_streams: 10,
     };
     let error = Engine::start(config, recorder)
@@ -344,6 +411,7 @@ fn ipv6_works_where_there_is_any() {
         address: "::1".parse().unwrap(),
         ports: 51_000..=51_999,
         realtime: Realtime::Off,
+        raw_socket: RawSocket::Off,
         max_streams: 10,
     };
     let engine = Engine::start(config, recorder).unwrap();

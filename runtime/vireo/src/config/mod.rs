@@ -36,8 +36,8 @@ pub use text::{
 pub use tts::{Tts, TtsEngine, TtsVoice};
 pub use types::{
     Admin, Codec, Config, Flow, FlowLimits, Grants, Identity, InbandDtmf, KvGrant, Limits, Media,
-    Prompts, Ptime, Realtime, RecordingFormat, Recordings, Server, Setting, Silence, Sip, Trunk,
-    UnknownPeer,
+    Prompts, Ptime, RawSocket, Realtime, RecordingFormat, Recordings, Server, Setting, Silence,
+    Sip, Trunk, UnknownPeer,
 };
 
 use crate::explain::Code;

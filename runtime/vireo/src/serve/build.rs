@@ -16,7 +16,7 @@ use vireo_call::settings::{
 };
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{CacheConfig, Compiler, CompilerCommand, Grants, HostConfig, Limits};
-use vireo_rtp::{EngineConfig, JitterConfig, Realtime, Silence};
+use vireo_rtp::{EngineConfig, JitterConfig, RawSocket, Realtime, Silence};
 use vireo_sip::stack::StackConfig;
 use vireo_sip::transport::{Listen, Protocol};
 use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, UnknownPeer};
@@ -48,6 +48,10 @@ pub(super) fn build(config: &Config, capacity: Capacity) -> Result<Built, ServeE
         realtime: match config.media.realtime {
             config::Realtime::Try => Realtime::Try,
             config::Realtime::Off => Realtime::Off,
+        },
+        raw_socket: match config.media.raw_socket {
+            config::RawSocket::Try => RawSocket::Try,
+            config::RawSocket::Off => RawSocket::Off,
         },
         max_streams: capacity.calls as usize,
     };

@@ -58,6 +58,7 @@ impl Stage {
             commands,
             returns,
             watch,
+            raw: None,
             open: Arc::default(),
             cells: Arc::clone(&cells),
             stop: Arc::default(),
