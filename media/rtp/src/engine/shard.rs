@@ -27,7 +27,7 @@ use super::raw::RawSender;
 use super::rest::Rests;
 use super::watch::{Ready, Watch};
 use super::wheel::{LEAD, SLOTS, Wheel};
-use super::wire::{BURST, Burst, send, send_rtcp};
+use super::wire::{BURST, Burst, Way, send, send_rtcp};
 use crate::config::{DigitOut, Play, RecordSlot, RecordStart, StreamConfig};
 use crate::event::MediaEvent;
 use crate::rtcp::MAX_COMPOUND_OUT;
@@ -474,12 +474,17 @@ impl Shard {
     }
 
     fn play_out(&mut self, index: u32, position: u64, nominal: Time, now: Time) {
+        // The socket of a caller who talks is in the processor's caches, because it is read each turn.
+        let way = match self.ear(index) {
+            Ear::Watched => Way::Together,
+            _ => Way::Alone,
+        };
         let Some(Some(entry)) = self.streams.get_mut(index as usize) else {
             return;
         };
         add(&self.cells.ticks, 1);
         let state = &mut entry.state;
-        self.burst.build(index, entry.pair.port, |buffer| {
+        self.burst.build(index, way, entry.pair.port, |buffer| {
             state.tick(nominal, now, buffer)
         });
         let next_turn = nominal + SLOT * SLOTS as u32;

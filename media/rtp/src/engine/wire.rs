@@ -19,8 +19,18 @@ const MAX_BATCHES: usize = 4;
 /// is on its way while another's packet is built, and a system call would wait for it.
 pub(crate) const BURST: usize = MANY;
 
+/// How a packet leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// With those of other streams, if there is a raw socket.
+    Together,
+    /// By its stream's socket.
+    Alone,
+}
+
 struct Outgoing {
     index: u32,
+    way: Way,
     /// The stream's RTP port.
     from: u16,
     to: Transmit,
@@ -37,6 +47,7 @@ impl Burst {
     pub fn new() -> Burst {
         let nothing = || Outgoing {
             index: 0,
+            way: Way::Alone,
             from: 0,
             to: Transmit {
                 to: SocketAddr::from(([0, 0, 0, 0], 0)),
@@ -58,37 +69,47 @@ impl Burst {
     pub fn build(
         &mut self,
         index: u32,
+        way: Way,
         from: u16,
         build: impl FnOnce(&mut [u8]) -> Option<Transmit>,
     ) {
         if let Some(place) = self.packets.get_mut(self.count)
             && let Some(to) = build(&mut place.buffer)
         {
-            (place.index, place.from, place.to) = (index, from, to);
+            (place.index, place.way, place.from, place.to) = (index, way, from, to);
             self.count += 1;
         }
     }
 
-    /// Sends the packets, together where `raw` takes them; the others through `alone`, which is given
-    /// the index of the stream. How many went together.
+    /// Sends the packets: those that may by `raw`, all others, and those that it does not take, by
+    /// `alone`, which is given the index of the stream. How many went together.
     pub fn send(
         &mut self,
         raw: Option<&RawSender>,
         mut alone: impl FnMut(u32, SocketAddr, &[u8]),
     ) -> usize {
         let count = std::mem::take(&mut self.count);
-        let mut rest = self.packets.get(..count).unwrap_or_default();
-        let mut together = 0;
-        while let Some((first, others)) = rest.split_first() {
-            let sent = raw.map_or(0, |raw| raw.send(rest.iter().map_while(Outgoing::outbound)));
-            together += sent;
-            rest = rest.get(sent..).unwrap_or_default();
-            if sent == 0 {
-                alone(first.index, first.to.to, first.datagram());
-                rest = others;
+        let packets = self.packets.get(..count).unwrap_or_default();
+        let mut alone = |packet: &Outgoing| alone(packet.index, packet.to.to, packet.datagram());
+        let together = |packet: &&Outgoing| raw.is_some() && packet.way == Way::Together;
+        let mut sent = 0;
+        if let Some(raw) = raw {
+            let mut rest = packets.iter().filter(together);
+            while rest.clone().next().is_some() {
+                match raw.send(rest.clone().map_while(Outgoing::outbound)) {
+                    0 => rest.by_ref().take(1).for_each(&mut alone),
+                    n => {
+                        sent += n;
+                        rest.by_ref().take(n).for_each(drop);
+                    }
+                }
             }
         }
-        together
+        packets
+            .iter()
+            .filter(|packet| !together(packet))
+            .for_each(alone);
+        sent
     }
 }
 
