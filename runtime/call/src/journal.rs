@@ -140,32 +140,55 @@ struct Writer {
 }
 
 impl Writer {
-    /// Takes what is there, a moment's worth at a time, and writes it call by call.
+    /// Takes what is there, a moment's worth at a time, and writes it call by call. As long as each
+    /// moment brings something the thread looks again by itself, and no call has to wake it.
     fn run(&self, messages: &Receiver<Message>) {
-        let mut running: HashMap<Arc<str>, Lines> = HashMap::new();
-        let mut ended = Vec::new();
+        let mut moment = Moment::default();
         while let Ok(first) = messages.recv() {
-            std::thread::sleep(WINDOW);
-            for message in std::iter::once(first).chain(messages.try_iter()) {
-                self.counts.queued.fetch_sub(1, Ordering::Relaxed);
-                match message {
-                    Message::Began(mark) => began(&self.cdrs, &mark),
-                    Message::Lines(call, lines) => running.entry(call).or_default().append(lines),
-                    Message::Ended(end) => ended.push(end),
+            let mut first = Some(first);
+            loop {
+                std::thread::sleep(WINDOW);
+                let mut came = false;
+                for message in first.take().into_iter().chain(messages.try_iter()) {
+                    came = true;
+                    self.counts.queued.fetch_sub(1, Ordering::Relaxed);
+                    self.take(message, &mut moment);
                 }
-            }
-            for end in ended.drain(..) {
-                let before = running.remove(&end.call_id);
-                finish(&self.cdrs, *end, before);
-            }
-            for (call, lines) in running.drain() {
-                if let Err(error) = self.journal.append_lines(&call, &lines) {
-                    self.counts.lost(&lines);
-                    tracing::error!(call = &*call, %error, "the journal could not be written");
+                if !came {
+                    break;
                 }
+                self.write(&mut moment);
             }
         }
     }
+
+    fn take(&self, message: Message, moment: &mut Moment) {
+        match message {
+            Message::Began(mark) => began(&self.cdrs, &mark),
+            Message::Lines(call, lines) => moment.running.entry(call).or_default().append(lines),
+            Message::Ended(end) => moment.ended.push(end),
+        }
+    }
+
+    fn write(&self, moment: &mut Moment) {
+        for end in moment.ended.drain(..) {
+            let before = moment.running.remove(&end.call_id);
+            finish(&self.cdrs, *end, before);
+        }
+        for (call, lines) in moment.running.drain() {
+            if let Err(error) = self.journal.append_lines(&call, &lines) {
+                self.counts.lost(&lines);
+                tracing::error!(call = &*call, %error, "the journal could not be written");
+            }
+        }
+    }
+}
+
+/// What calls handed over since the last writing.
+#[derive(Default)]
+struct Moment {
+    running: HashMap<Arc<str>, Lines>,
+    ended: Vec<Box<Ended>>,
 }
 
 fn began(cdrs: &Cdrs, mark: &Mark) {

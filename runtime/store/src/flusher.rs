@@ -13,7 +13,7 @@ use crate::{DurableCallback, Result, StoreError};
 const HURRY: u32 = 10;
 
 /// Runs `flush` on a thread of its own: at once when somebody is in a hurry, but at least a tenth of
-/// the interval after the last flush began; otherwise one interval after the first write.
+/// the interval after the last flush began; otherwise one interval after the first write at the latest.
 pub(crate) struct Flusher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -33,6 +33,8 @@ struct State {
     waiting: Vec<DurableCallback>,
     /// One of them is in a hurry.
     hurry: bool,
+    /// The thread sleeps until it is woken.
+    idle: bool,
     stopping: bool,
 }
 
@@ -61,30 +63,39 @@ impl Shared {
     }
 
     /// Sleeps until a flush is due; returns whom to tell, or `None` when there is nothing more to do.
-    fn next(&self, interval: Duration, earliest: Instant) -> Option<Vec<DurableCallback>> {
+    ///
+    /// For one interval after a flush the thread looks again by itself, and whoever writes need not
+    /// wake it. When nothing was written by then it sleeps until it is woken.
+    fn next(&self, interval: Duration, last: Instant) -> Option<Vec<DurableCallback>> {
+        let earliest = last + interval / HURRY;
+        let mut unasked = last + interval;
         let mut state = self.lock();
-        while state.waiting.is_empty() && !self.dirty.load(Ordering::Acquire) {
-            if state.stopping {
-                return None;
-            }
-            state = self.wait(state, None);
-        }
-        let unasked = Instant::now() + interval;
         loop {
+            let work = !state.waiting.is_empty() || self.dirty.load(Ordering::Acquire);
             let due = if state.hurry { earliest } else { unasked };
             let now = Instant::now();
             if state.stopping || now >= due {
-                state.hurry = false;
-                return Some(std::mem::take(&mut state.waiting));
+                if work {
+                    state.hurry = false;
+                    return Some(std::mem::take(&mut state.waiting));
+                }
+                if state.stopping {
+                    return None;
+                }
+                state.idle = true;
+                state = self.wait(state, None);
+                state.idle = false;
+                unasked = Instant::now() + interval;
+            } else {
+                state = self.wait(state, Some(due - now));
             }
-            state = self.wait(state, Some(due - now));
         }
     }
 
     fn run(&self, interval: Duration, mut flush: impl FnMut() -> Result<()>) {
-        let mut earliest = Instant::now();
-        while let Some(waiting) = self.next(interval, earliest) {
-            earliest = Instant::now() + interval / HURRY;
+        let mut last = Instant::now();
+        while let Some(waiting) = self.next(interval, last) {
+            last = Instant::now();
             // Before the flush: what is written while it runs asks for the next one.
             self.dirty.store(false, Ordering::Release);
             // A panic of the engine must not leave callers waiting for ever.
@@ -126,8 +137,10 @@ impl Flusher {
     pub(crate) fn written(&self) {
         if !self.shared.dirty.swap(true, Ordering::AcqRel) {
             // Taking the lock orders this behind the thread's look at `dirty`: no wake-up is lost.
-            let _state = self.shared.lock();
-            self.shared.wake.notify_one();
+            let state = self.shared.lock();
+            if state.idle {
+                self.shared.wake.notify_one();
+            }
         }
     }
 
@@ -144,7 +157,7 @@ impl Flusher {
     pub(crate) fn on_flushed(&self, done: DurableCallback) {
         let mut state = self.shared.lock();
         state.waiting.push(done);
-        if state.waiting.len() == 1 {
+        if state.idle {
             self.shared.wake.notify_one();
         }
     }

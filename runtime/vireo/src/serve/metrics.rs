@@ -282,6 +282,11 @@ fn media(runtime: &Runtime) -> Vec<Metric> {
             media.packets_out,
         ),
         Metric::counter(
+            "vireo_media_packets_sent_together_total",
+            "RTP packets sent many at a time by a raw socket.",
+            media.packets_together,
+        ),
+        Metric::counter(
             "vireo_media_packets_received_total",
             "RTP packets taken.",
             media.packets_in,
