@@ -5,10 +5,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::host::EPOCH;
 use crate::sys;
+
+/// A tick that is noticed so soon in a poll is one of the time before it.
+const JUST_BEGUN: Duration = Duration::from_millis(1);
+
+/// When the epoch ticked, as far as a flow is concerned; and its CPU time up to now, nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tick {
+    /// It waited for something, and has just gone on.
+    WhileWaiting(u64),
+    /// It computed.
+    WhileComputing(u64),
+}
 
 /// CPU time of one run, over all the threads that polled it. Only the task that runs the flow
 /// touches it, so relaxed order suffices.
@@ -39,10 +51,13 @@ impl Meter {
         }
     }
 
-    /// The epoch ticks while the flow computes: CPU time up to now, nanoseconds.
-    pub(crate) fn tick(&self) -> u64 {
+    /// The flow notices that the epoch has ticked.
+    pub(crate) fn tick(&self) -> Tick {
         let mut since = self.since_ns();
         if !self.by_cpu.load(Relaxed) {
+            if since < JUST_BEGUN.as_nanos() as u64 {
+                return Tick::WhileWaiting(self.total_ns() + since);
+            }
             // What is more, others computed.
             since = since.min(EPOCH.as_nanos() as u64);
         }
@@ -51,7 +66,7 @@ impl Meter {
         self.finished_ns.store(used, Relaxed);
         self.by_cpu.store(true, Relaxed);
         self.began_ns.store(self.clock_ns(), Relaxed);
-        used
+        Tick::WhileComputing(used)
     }
 
     /// CPU time of all polls that are over, nanoseconds.
@@ -111,7 +126,12 @@ mod tests {
             meter: Arc::clone(&meter),
             future: Box::pin(std::future::poll_fn(|_| {
                 if ticks.next() == Some(true) {
-                    meter.tick();
+                    assert!(matches!(meter.tick(), Tick::WhileWaiting(_)));
+                    let begun = Instant::now();
+                    while begun.elapsed() < JUST_BEGUN {
+                        std::hint::spin_loop();
+                    }
+                    assert!(matches!(meter.tick(), Tick::WhileComputing(_)));
                 }
                 Poll::<()>::Pending
             })),

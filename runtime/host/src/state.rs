@@ -8,7 +8,7 @@ use crate::contract::Error;
 use crate::control::{AnyControl, Secret};
 use crate::grants::Grants;
 use crate::limits::Limits;
-use crate::meter::Meter;
+use crate::meter::{Meter, Tick};
 use crate::outcome::{Divergence, Usage};
 use crate::request::{Reply, Request};
 use crate::secrets::Secrets;
@@ -144,11 +144,14 @@ impl State {
         self.control.reveal(name)
     }
 
-    /// The epoch has ticked while the flow was computing: lets other tasks run, and ends the flow
-    /// when it has computed for too long.
+    /// The epoch has ticked. Lets other tasks run when the flow was computing, and ends the flow when
+    /// it has computed for too long.
     pub(crate) fn tick(mut store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
         let State { cpu, limits, .. } = store.data_mut();
-        let used = cpu.meter.tick();
+        let (used, go_on) = match cpu.meter.tick() {
+            Tick::WhileWaiting(used) => (used, UpdateDeadline::Continue(1)),
+            Tick::WhileComputing(used) => (used, UpdateDeadline::Yield(1)),
+        };
         if std::mem::take(&mut cpu.called) {
             cpu.mark_ns = used;
         }
@@ -156,7 +159,7 @@ impl State {
         if used.saturating_sub(cpu.mark_ns) > u64::from(limit_ms) * 1_000_000 {
             return Err(Stop::Cpu { limit_ms }.into());
         }
-        Ok(UpdateDeadline::Yield(1))
+        Ok(go_on)
     }
 }
 

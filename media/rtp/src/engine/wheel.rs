@@ -11,7 +11,7 @@ pub(crate) const LEAD: usize = 2;
 
 /// Streams that share a slot before another is opened. Few streams in few slots let the thread sleep;
 /// so many packets are sent in a sixth of a slot.
-pub(crate) const SHARED: usize = 64;
+pub(crate) const SHARED: usize = 128;
 
 #[derive(Default)]
 struct Slot {
@@ -210,30 +210,30 @@ mod tests {
         assert_eq!(wheel.soonest(60, 5), Some(60), "now there is room");
         assert_eq!(wheel.soonest(u64::MAX, 5), None);
         let mut wheel = Wheel::new();
-        (0..2000).for_each(|stream| {
+        (0..4000).for_each(|stream| {
             wheel.add(stream);
         });
         let mut stream = 0;
         while wheel.soonest(7, 19) == Some(7) {
             // Calls that come and go leave the slots as they are.
             wheel.slots[19].streams.pop();
-            wheel.slots[7].streams.push(2000 + stream);
+            wheel.slots[7].streams.push(4000 + stream);
             stream += 1;
         }
-        assert_eq!(stream, 25, "a quarter above its share");
+        assert_eq!(stream, 50, "a quarter above its share");
         assert_eq!(wheel.soonest(7, 19), Some(8));
     }
 
     #[test]
     fn streams_gather_again_when_most_have_gone() {
         let mut wheel = Wheel::new();
-        let mut streams: Vec<(u32, usize)> = (0..2000).map(|i| (i, wheel.add(i))).collect();
-        for (stream, slot) in streams.drain(..1900) {
+        let mut streams: Vec<(u32, usize)> = (0..4000).map(|i| (i, wheel.add(i))).collect();
+        for (stream, slot) in streams.drain(..3900) {
             wheel.remove(stream, slot);
         }
         assert_eq!(counts(&wheel), vec![5; SLOTS]);
         // Calls come and go, the oldest first.
-        for stream in 2000..2200 {
+        for stream in 4000..4200 {
             let (oldest, slot) = streams.remove(0);
             wheel.remove(oldest, slot);
             streams.push((stream, wheel.add(stream)));
