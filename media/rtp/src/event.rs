@@ -9,11 +9,6 @@ use crate::stats::StreamStats;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum MediaEvent {
-    /// The first packet of a play went out.
-    Playing {
-        /// Of [`crate::Play`].
-        id: u64,
-    },
     /// A play ended.
     PlayFinished {
         /// Of [`crate::Play`].
@@ -77,8 +72,7 @@ impl MediaEvent {
     pub fn is_expendable(&self) -> bool {
         matches!(
             self,
-            MediaEvent::Playing { .. }
-                | MediaEvent::DigitStarted { .. }
+            MediaEvent::DigitStarted { .. }
                 | MediaEvent::NoMedia { .. }
                 | MediaEvent::MediaBack
                 | MediaEvent::Latched { .. }

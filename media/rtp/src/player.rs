@@ -56,17 +56,6 @@ struct Fill {
     awaited: usize,
 }
 
-/// What a frame was filled with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
-    /// Silence only: nothing plays.
-    Silence,
-    /// The play's first samples are in it.
-    First(u64),
-    /// Some of the play.
-    More,
-}
-
 impl Player {
     /// Nothing plays.
     #[must_use]
@@ -121,12 +110,11 @@ impl Player {
 
     /// Fills a frame, one octet a sample; what the play does not fill is silence. The event is the
     /// end of the play, which is in this frame.
-    pub fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> (Filled, Option<MediaEvent>) {
+    pub fn fill(&mut self, codec: Codec, frame: &mut [u8]) -> Option<MediaEvent> {
         let Some(playing) = &mut self.playing else {
             frame.fill(codec.silence());
-            return (Filled::Silence, None);
+            return None;
         };
-        let first = playing.sent == 0;
         let filled = playing.fill(codec, frame);
         if let Some(rest) = frame.get_mut(filled.samples..) {
             rest.fill(codec.silence());
@@ -135,13 +123,8 @@ impl Player {
         if playing.sent > 0 {
             playing.gap += filled.awaited as u64;
         }
-        let what = match (filled.samples, first) {
-            (0, _) => Filled::Silence,
-            (_, true) => Filled::First(playing.play.id),
-            (_, false) => Filled::More,
-        };
         let ended = playing.ended();
-        (what, ended.and_then(|end| self.end(end)))
+        ended.and_then(|end| self.end(end))
     }
 }
 
@@ -296,7 +279,7 @@ mod tests {
     fn rest(player: &mut Player) -> (usize, Option<MediaEvent>) {
         let mut frames = 0;
         loop {
-            let (_, ended) = player.fill(Codec::Pcmu, &mut [0; 160]);
+            let ended = player.fill(Codec::Pcmu, &mut [0; 160]);
             frames += 1;
             if ended.is_some() || frames > 1000 {
                 return (frames, ended);
@@ -314,13 +297,15 @@ mod tests {
             Repeat::Once,
         ));
         // Nothing is heard before the first sample, which is no gap.
+        let mut frame = [0; 160];
+        let is_silent = |frame: &[u8]| frame.iter().all(|octet| *octet == Codec::Pcmu.silence());
         for _ in 0..3 {
-            let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
-            assert_eq!(filled, (Filled::Silence, None));
+            assert_eq!(player.fill(Codec::Pcmu, &mut frame), None);
+            assert!(is_silent(&frame));
         }
         promise.keep(sound(30));
-        let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
-        assert_eq!(filled, (Filled::First(1), None));
+        assert_eq!(player.fill(Codec::Pcmu, &mut frame), None);
+        assert!(!is_silent(&frame));
         assert_eq!(rest(&mut player), (2, finished(1, 50, PlayEnd::Finished)));
     }
 
@@ -333,8 +318,7 @@ mod tests {
             vec![samples(1, 80), Segment::Late(late)],
             Repeat::Once,
         ));
-        let filled = player.fill(Codec::Pcmu, &mut [0; 160]);
-        assert_eq!(filled, (Filled::First(1), None));
+        assert_eq!(player.fill(Codec::Pcmu, &mut [0; 160]), None);
         player.fill(Codec::Pcmu, &mut [0; 160]);
         promise.keep(sound(10));
         let end = MediaEvent::PlayFinished {
@@ -382,10 +366,7 @@ mod tests {
             Repeat::Once,
         ));
         let mut frame = [0; 160];
-        assert_eq!(
-            player.fill(Codec::Pcmu, &mut frame),
-            (Filled::First(1), None)
-        );
+        assert_eq!(player.fill(Codec::Pcmu, &mut frame), None);
         let mut heard = [0; 160];
         Codec::Pcmu.decode(&frame, &mut heard);
         assert!(heard[..100].iter().all(|s| (900..1100).contains(s)));
@@ -393,13 +374,10 @@ mod tests {
         assert!(heard[140..].iter().all(|s| (-1100..-900).contains(s)));
         assert_eq!(
             player.fill(Codec::Pcmu, &mut frame),
-            (Filled::More, finished(1, 30, PlayEnd::Finished))
+            finished(1, 30, PlayEnd::Finished)
         );
         assert!(frame[80..].iter().all(|b| *b == Codec::Pcmu.silence()));
-        assert_eq!(
-            player.fill(Codec::Pcmu, &mut frame),
-            (Filled::Silence, None)
-        );
+        assert_eq!(player.fill(Codec::Pcmu, &mut frame), None);
     }
 
     #[test]
@@ -407,9 +385,9 @@ mod tests {
         let mut player = Player::new();
         player.play(play(1, vec![samples(1, 320)], Repeat::Once));
         let mut frame = [0; 160];
-        assert_eq!(player.fill(Codec::Pcma, &mut frame).1, None);
+        assert_eq!(player.fill(Codec::Pcma, &mut frame), None);
         assert_eq!(
-            player.fill(Codec::Pcma, &mut frame).1,
+            player.fill(Codec::Pcma, &mut frame),
             finished(1, 40, PlayEnd::Finished)
         );
     }
@@ -424,7 +402,7 @@ mod tests {
         ));
         let mut frame = [0; 160];
         for _ in 0..100 {
-            assert_eq!(player.fill(Codec::Pcmu, &mut frame).1, None);
+            assert_eq!(player.fill(Codec::Pcmu, &mut frame), None);
         }
         let mut heard = [0; 160];
         Codec::Pcmu.decode(&frame, &mut heard);
@@ -444,11 +422,7 @@ mod tests {
                 let mut player = Player::new();
                 player.play(play(3, segments, repeat));
                 let got = player.fill(Codec::Pcmu, &mut [0; 160]);
-                assert_eq!(
-                    got,
-                    (Filled::Silence, finished(3, 0, PlayEnd::Finished)),
-                    "{repeat:?}"
-                );
+                assert_eq!(got, finished(3, 0, PlayEnd::Finished), "{repeat:?}");
             }
         }
     }

@@ -11,7 +11,7 @@ use vireo_audio::{Codec, dtmf};
 use crate::config::{CUT, DigitOut, HANG_OVER, KEEP_ALIVE, OPENING, Play, Silence, StreamConfig};
 use crate::event::MediaEvent;
 use crate::packet::{HEADER_LEN, Packet};
-use crate::player::{Filled, Player};
+use crate::player::Player;
 use crate::telephone_event::{Sending, code_of};
 use crate::time::Time;
 
@@ -308,11 +308,7 @@ impl Sender {
                 *left = left.saturating_sub(frame.len() as u32);
             }
             Phase::Idle | Phase::Event(..) => {
-                let (filled, ended) = self.player.fill(codec, frame);
-                if let Filled::First(id) = filled {
-                    emit(MediaEvent::Playing { id });
-                }
-                if let Some(ended) = ended {
+                if let Some(ended) = self.player.fill(codec, frame) {
                     emit(ended);
                 }
             }

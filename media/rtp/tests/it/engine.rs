@@ -93,8 +93,9 @@ fn fifty_streams_that_send_together_send_the_same() {
     )
     .is_ok();
     let counters = fifty_streams(RawSocket::Try, 46_000);
-    let together = if allowed { counters.packets_out } else { 0 };
-    assert_eq!(counters.packets_together, together);
+    // Whoever brings a packet, a stranger too, is sent to alone for a while.
+    let most = counters.packets_together * 10 >= counters.packets_out * 9;
+    assert_eq!(most, allowed, "{counters:?}");
 }
 
 #[test]
