@@ -25,8 +25,8 @@ use vireo_audio::Codec;
 use vireo_audio::recorder::{Format, Layout, Recorder, RecorderConfig, Spec};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
-    Engine, EngineConfig, InbandDtmf, Listener, MediaEvent, Play, RawSocket, Realtime, RecordLimits,
-    RecordSlot, RecordStart, Repeat, Segment, Stream, StreamConfig,
+    Engine, EngineConfig, InbandDtmf, Listener, MediaEvent, Play, RawSocket, Realtime,
+    RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Stream, StreamConfig,
 };
 
 type Events = tokio::sync::mpsc::Receiver<MediaEvent>;
