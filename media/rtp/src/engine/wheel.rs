@@ -10,8 +10,9 @@ const HALF: usize = SLOTS / 2;
 pub(crate) const LEAD: usize = 2;
 
 /// Streams that share a slot before another is opened. Few streams in few slots let the thread sleep;
-/// so many packets are sent in a sixth of a slot.
-pub(crate) const SHARED: usize = 128;
+/// so many packets are sent in a sixth of a slot. With more, commands find the thread asleep more often and
+/// must wake it, which takes what the fewer slots save.
+pub(crate) const SHARED: usize = 64;
 
 #[derive(Default)]
 struct Slot {
