@@ -166,14 +166,14 @@ impl Writer {
         match message {
             Message::Began(mark) => began(&self.cdrs, &mark),
             Message::Lines(call, lines) => moment.running.entry(call).or_default().append(lines),
-            Message::Ended(end) => moment.ended.push(end),
+            Message::Ended(end) => moment.ended.push(*end),
         }
     }
 
     fn write(&self, moment: &mut Moment) {
         for end in moment.ended.drain(..) {
             let before = moment.running.remove(&end.call_id);
-            finish(&self.cdrs, *end, before);
+            finish(&self.cdrs, end, before);
         }
         for (call, lines) in moment.running.drain() {
             if let Err(error) = self.journal.append_lines(&call, &lines) {
@@ -188,7 +188,7 @@ impl Writer {
 #[derive(Default)]
 struct Moment {
     running: HashMap<Arc<str>, Lines>,
-    ended: Vec<Box<Ended>>,
+    ended: Vec<Ended>,
 }
 
 fn began(cdrs: &Cdrs, mark: &Mark) {
