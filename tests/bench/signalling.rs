@@ -14,6 +14,8 @@ use crate::subject::Subject;
 
 /// The load at which the cost of a call is measured, calls a second.
 const RATE: f64 = 1_000.0;
+/// And once more at a load that fills most of the core.
+const BUSY_RATE: f64 = 4_000.0;
 /// INVITE to 200 is measured at so many calls a second.
 const LATENCY_RATE: f64 = 100.0;
 /// Nobody is asked for more.
@@ -39,19 +41,30 @@ pub fn run(bench: &mut Bench) -> Result<(Value, Sizes)> {
     let server = Subject::server(&bench.machine, bench.limits())?;
     let log = latency(bench, &server)?;
     let cost = cost(bench, &server, "server")?;
+    let busy = steady(bench, &server, BUSY_RATE, "server")?;
+    server.drained(Duration::from_secs(10));
     let (max_cps, limit) = highest(bench, &server)?;
     server.drained(Duration::from_secs(10));
     let idle = server.idle;
     drop(server);
 
     let floor = Subject::floor(&bench.machine, Scenario::Signalling, log.sizes)?;
-    let floor_cost = floor_cost(bench, &floor, cost.asked)?;
+    let floor_cost = steady(bench, &floor, cost.asked, "floor")?;
+    let busy_floor = steady(bench, &floor, BUSY_RATE, "floor")?;
     let all = log.whole();
     let report = json!({
         "cpu_ms_per_call": round(cost.cpu_ms_per_call()),
         "floor_cpu_ms_per_call": round(floor_cost.cpu_ms_per_call()),
         "floor_ratio": round(cost.cpu_ms_per_call() / floor_cost.cpu_ms_per_call()),
         "at_calls_per_second": cost.asked,
+        "busy": {
+            "cpu_ms_per_call": round(busy.cpu_ms_per_call()),
+            "floor_cpu_ms_per_call": round(busy_floor.cpu_ms_per_call()),
+            "floor_ratio": round(busy.cpu_ms_per_call() / busy_floor.cpu_ms_per_call()),
+            "at_calls_per_second": BUSY_RATE,
+            "server": busy.json(idle.rss_kib),
+            "floor": busy_floor.json(floor.idle.rss_kib),
+        },
         "max_cps": max_cps,
         "max_cps_limited_by": limit,
         "invite_to_200_p50_ms": all.invite_ms.at(0.5).map(round),
@@ -93,10 +106,6 @@ fn cost(bench: &mut Bench, subject: &Subject, who: &str) -> Result<Window> {
         subject.drained(Duration::from_secs(20));
         rate /= 2.0;
     }
-}
-
-fn floor_cost(bench: &mut Bench, floor: &Subject, rate: f64) -> Result<Window> {
-    steady(bench, floor, rate, "floor")
 }
 
 fn steady(bench: &mut Bench, subject: &Subject, rate: f64, who: &str) -> Result<Window> {

@@ -60,6 +60,13 @@ pub const ROWS: &[Row] = {
             "",
         ),
         (
+            "signalling: CPU a call at 4,000 calls/s",
+            "/signalling/busy/cpu_ms_per_call",
+            "ms",
+            AtMost(0.16),
+            "/signalling/busy/floor_ratio",
+        ),
+        (
             "signalling: most calls/s",
             "/signalling/max_cps",
             "",
