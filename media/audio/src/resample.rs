@@ -1,13 +1,22 @@
 //! Brings any usual sample rate to 8 kHz, off the media path.
 
+use std::sync::{Mutex, PoisonError};
+
 use rubato::audioadapter_buffers::direct::SequentialSlice;
-use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, WindowFunction};
+use rubato::{
+    Async, FixedAsync, Resampler, ResamplerConstructionError, SincInterpolationParameters,
+    SincInterpolationType, WindowFunction,
+};
 
 use crate::SAMPLE_RATE;
 
 /// Length of the filter in output samples: the longer, the steeper. With 16 ms its edge lies at
 /// 3.8 kHz.
 const FILTER_LENGTH: u32 = 128;
+/// Points between two samples for which the filter is computed: 22,050 and 44,100 Hz need 160.
+const MOST_POINTS: u32 = 320;
+/// Resamplers that are kept for the next sound, of all rates together.
+const MOST_IDLE: usize = 8;
 /// Input samples of a chunk.
 const CHUNK: usize = 1024;
 
@@ -19,32 +28,77 @@ pub(crate) struct ResampleError(String);
 /// The mono signal of any rate at 8 kHz. Where the filter would overshoot full scale, the whole
 /// signal is made quieter by as much, so that nothing clips.
 ///
-/// (rubato's FFT resampler is four times as fast, but adds half a minute to every build of this
-/// crate; a prompt is resampled once.)
+/// (rubato's FFT resampler would add half a minute to every build of this crate.)
 pub(crate) fn to_8k(samples: Vec<i16>, rate: u32) -> Result<Vec<i16>, ResampleError> {
     if rate == SAMPLE_RATE || samples.is_empty() {
         return Ok(samples);
     }
     let failed = |error: &dyn std::fmt::Display| ResampleError(error.to_string());
     let input: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
-    let filter = (FILTER_LENGTH * rate / SAMPLE_RATE).max(FILTER_LENGTH) as usize;
-    let mut resampler = Async::<f32>::new_sinc(
-        f64::from(SAMPLE_RATE) / f64::from(rate),
-        1.0,
-        &SincInterpolationParameters::new(filter, WindowFunction::BlackmanHarris2),
-        CHUNK,
-        1,
-        FixedAsync::Input,
-    )
-    .map_err(|error| failed(&error))?;
+    let mut resampler = match idle(rate) {
+        Some(resampler) => resampler,
+        None => make(rate).map_err(|error| failed(&error))?,
+    };
     let adapter = SequentialSlice::new(&input, 1, input.len()).map_err(|error| failed(&error))?;
     let output = resampler
         .process_all(&adapter, input.len(), None)
         .map_err(|error| failed(&error))?
         .take_data();
+    rest(rate, resampler);
     let peak = output.iter().fold(0.0_f32, |peak, x| peak.max(x.abs()));
     let gain = (f32::from(i16::MAX) / peak.max(1.0)).min(1.0);
     Ok(output.iter().map(|x| (x * gain).round() as i16).collect())
+}
+
+fn make(rate: u32) -> Result<Async<f32>, ResamplerConstructionError> {
+    let filter = (FILTER_LENGTH * rate / SAMPLE_RATE).max(FILTER_LENGTH) as usize;
+    Async::new_sinc(
+        f64::from(SAMPLE_RATE) / f64::from(rate),
+        1.0,
+        &parameters(rate, filter),
+        CHUNK,
+        1,
+        FixedAsync::Input,
+    )
+}
+
+/// Resamplers that are used again, and their rates: to compute a filter takes as long as to resample
+/// some seconds of speech.
+static IDLE: Mutex<Vec<(u32, Async<f32>)>> = Mutex::new(Vec::new());
+
+fn idle(rate: u32) -> Option<Async<f32>> {
+    let mut all = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = all.iter().position(|(of, _)| *of == rate)?;
+    Some(all.remove(at).1)
+}
+
+fn rest(rate: u32, mut resampler: Async<f32>) {
+    resampler.reset();
+    let mut all = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push((rate, resampler));
+    // Those of rates that are not used any more go first.
+    if all.len() > MOST_IDLE {
+        all.remove(0);
+    }
+}
+
+/// Of usual rates above 8 kHz, the places of the output lie on few points between two samples of the
+/// input; so the filter is computed for these, and nothing between them has to be interpolated.
+fn parameters(rate: u32, filter: usize) -> SincInterpolationParameters {
+    let parameters = SincInterpolationParameters::new(filter, WindowFunction::BlackmanHarris2);
+    match SAMPLE_RATE / common_divisor(SAMPLE_RATE, rate) {
+        points @ ..=MOST_POINTS if rate > SAMPLE_RATE => parameters
+            .oversampling_factor(points as usize)
+            .interpolation(SincInterpolationType::Nearest),
+        _ => parameters,
+    }
+}
+
+fn common_divisor(a: u32, b: u32) -> u32 {
+    match b {
+        0 => a,
+        b => common_divisor(b, a % b),
+    }
 }
 
 #[cfg(test)]
@@ -91,8 +145,20 @@ mod tests {
             let snr = level_dbm0(&out[400..7600]) - level_dbm0(&rest);
             assert!(snr > 45.0, "{rate}: {snr} dB");
             let delay = cos.atan2(sin) / std::f64::consts::TAU * 8.0;
-            assert!(delay.abs() <= 1.1, "{rate}: {delay} samples");
+            assert!(delay.abs() <= 1.6, "{rate}: {delay} samples");
         }
+    }
+
+    #[test]
+    fn a_resampler_that_is_used_again_knows_nothing_of_before() {
+        for rate in [11_024, 22_050] {
+            let samples = sine(440.0, rate, 200, 10_000.0);
+            let first = to_8k(samples.clone(), rate).unwrap();
+            to_8k(vec![i16::MAX; 5_000], rate).unwrap();
+            assert_eq!(to_8k(samples, rate).unwrap(), first, "{rate}");
+        }
+        let kept = IDLE.lock().unwrap().len();
+        assert!((1..=MOST_IDLE).contains(&kept), "{kept}");
     }
 
     #[test]
