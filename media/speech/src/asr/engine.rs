@@ -71,6 +71,9 @@ pub struct Word {
     pub confidence: f32,
     /// How long it lasted, ms.
     pub ms: u32,
+    /// Did it follow the word before at once? Not when the engine does not tell.
+    #[serde(default)]
+    pub joined: bool,
 }
 
 /// What may have been said.

@@ -34,6 +34,7 @@ impl Step {
             text: word.to_owned(),
             confidence,
             ms: 300,
+            joined: false,
         });
         let hypothesis = Hypothesis {
             words: words.collect(),

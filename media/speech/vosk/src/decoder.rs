@@ -106,21 +106,27 @@ impl Decoder {
     }
 }
 
-/// A time from a beginning to an end in seconds, ms.
-fn ms(start: f32, end: f32) -> u32 {
-    ((end - start) * 1000.0).max(0.0) as u32
+/// A shorter pause between two words is none, s.
+const PAUSE: f32 = 0.06;
+
+/// Words with when each begins and ends, s, and how certain it is.
+fn words<'a>(heard: impl Iterator<Item = (&'a str, f32, f32, f32)>) -> Vec<Word> {
+    let mut before = None;
+    let words = heard.map(|(text, start, end, confidence)| Word {
+        text: text.to_owned(),
+        confidence,
+        ms: ((end - start) * 1000.0).max(0.0) as u32,
+        joined: (before.replace(end)).is_some_and(|before| start - before < PAUSE),
+    });
+    words.collect()
 }
 
 fn segment(result: CompleteResult<'_>) -> Output {
     let hypotheses = match result {
         CompleteResult::Single(single) => {
-            let words = single.result.into_iter().map(|word| Word {
-                text: word.word.to_owned(),
-                confidence: word.conf,
-                ms: ms(word.start, word.end),
-            });
+            let heard = single.result.iter();
             vec![Hypothesis {
-                words: words.collect(),
+                words: words(heard.map(|word| (word.word, word.start, word.end, word.conf))),
                 weight: 1.0,
             }]
         }
@@ -129,16 +135,13 @@ fn segment(result: CompleteResult<'_>) -> Output {
                 .map(|alternative| alternative.confidence)
                 .collect();
             let shares = shares(&scores);
-            let hypotheses = several.alternatives.into_iter().zip(shares);
-            let hypotheses = hypotheses.map(|(alternative, share)| Hypothesis {
-                words: (alternative.result.into_iter())
-                    .map(|word| Word {
-                        text: word.word.to_owned(),
-                        confidence: share,
-                        ms: ms(word.start, word.end),
-                    })
-                    .collect(),
-                weight: 1.0,
+            let hypotheses = several.alternatives.iter().zip(shares);
+            let hypotheses = hypotheses.map(|(alternative, share)| {
+                let heard = alternative.result.iter();
+                Hypothesis {
+                    words: words(heard.map(|word| (word.word, word.start, word.end, share))),
+                    weight: 1.0,
+                }
             });
             hypotheses.collect()
         }

@@ -131,6 +131,25 @@ async fn english_words_are_understood_and_others_are_not() {
     );
 }
 
+/// What begins or ends like a word of the grammar, and words that the model never heard.
+#[tokio::test]
+async fn a_word_that_is_not_in_the_grammar_is_no_match() {
+    let recognizers = recognizers(&engine(), &[("en", &ours("en"))]);
+    let grammar = phrases(&["four", "six", "yes", "no"]);
+    for words in ["forty", "before", "sixteen", "pumpkin", "grandmother"] {
+        let events = heard(
+            &recognizers,
+            request("en", grammar.clone()),
+            &spoken("en-us", words),
+        )
+        .await;
+        assert!(
+            matches!(events.last(), Some(Event::Done(Recognition::NoMatch(_)))),
+            "{words}: {events:?}"
+        );
+    }
+}
+
 /// Each model of the repository, with words that it must understand.
 #[tokio::test]
 async fn the_models_of_the_repository_understand_their_languages() {

@@ -87,6 +87,7 @@ impl From<Alternative> for Hypothesis {
             text: word.text,
             confidence: word.confidence.clamp(0.0, 1.0),
             ms: word.ms,
+            joined: false,
         });
         Hypothesis {
             words: words.collect(),

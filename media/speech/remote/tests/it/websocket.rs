@@ -64,6 +64,7 @@ fn word(text: &str, confidence: f32, ms: u32) -> Word {
         text: text.to_owned(),
         confidence,
         ms,
+        joined: false,
     }
 }
 

@@ -19,8 +19,8 @@ use super::{AsrError, Grammar, Phrase, UNKNOWN, Vocabulary, Word};
 
 /// All phrases of a request, at most.
 const MOST_PHRASES: usize = 2_000;
-/// Sound that is no word of the grammar, ms: this much before or after the words is breath or noise, more
-/// is something else that was said.
+/// Sound that is no word of the grammar, ms: this much before or after the words is breath or noise when there
+/// is a pause between. More, or at once with them, it is something else that was said: "forty" is no four.
 const BREATH_MS: u32 = 250;
 
 /// The grammars of a request.
@@ -83,10 +83,7 @@ impl Rules {
 
     /// The first grammar that fits, from 0, and the value.
     pub fn meaning(&self, words: &[Word]) -> Option<(usize, String)> {
-        let is_breath = |word: &&Word| word.text == UNKNOWN && word.ms < BREATH_MS;
-        let before = words.iter().take_while(is_breath).count();
-        let after = words.iter().rev().take_while(is_breath).count();
-        let words = words.get(before..words.len().saturating_sub(after))?;
+        let words = without_breath(words);
         let whole = words.iter().all(|word| word.text != UNKNOWN);
         let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let text = Self::text(&words);
@@ -111,6 +108,24 @@ impl Rules {
             .collect();
         words::joined(&words)
     }
+}
+
+/// The words without the breath before and after them.
+fn without_breath(mut words: &[Word]) -> &[Word] {
+    let short = |word: &Word| word.text == UNKNOWN && word.ms < BREATH_MS;
+    while let [first, rest @ ..] = words
+        && short(first)
+        && !rest.first().is_some_and(|next| next.joined)
+    {
+        words = rest;
+    }
+    while let [rest @ .., last] = words
+        && short(last)
+        && !last.joined
+    {
+        words = rest;
+    }
+    words
 }
 
 fn wrong(at: usize, problem: impl Into<String>) -> AsrError {

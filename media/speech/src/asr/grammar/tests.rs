@@ -22,6 +22,7 @@ fn meaning(rules: &Rules, text: &str) -> Option<(usize, String)> {
         text: word.to_owned(),
         confidence: 1.0,
         ms: 300,
+        joined: false,
     });
     rules.meaning(&words.collect::<Vec<_>>())
 }
@@ -156,6 +157,7 @@ fn breath_around_the_words_is_no_word() {
         text: text.to_owned(),
         confidence: 1.0,
         ms,
+        joined: false,
     };
     let yes = Some((0, "yes".to_owned()));
     let breath = [word(UNKNOWN, 100), word("yes", 300), word(UNKNOWN, 60)];
@@ -166,6 +168,32 @@ fn breath_around_the_words_is_no_word() {
         rules.meaning(&[word(UNKNOWN, 100), word(UNKNOWN, 100)]),
         None
     );
+}
+
+#[test]
+fn a_part_of_another_word_is_no_word() {
+    let grammar = Grammar::Phrases(vec![Phrase::new("four")]);
+    let rules = Rules::of("en", &[grammar], date(2026, 11, 22), None).unwrap();
+    let word = |text: &str, joined| Word {
+        text: text.to_owned(),
+        confidence: 1.0,
+        ms: 150,
+        joined,
+    };
+    let four = Some((0, "four".to_owned()));
+    for (said, wanted) in [
+        // "forty", and "four" before a breath.
+        (vec![word("four", false), word(UNKNOWN, true)], None),
+        (
+            vec![word("four", false), word(UNKNOWN, false)],
+            four.clone(),
+        ),
+        // "before", and a breath before "four".
+        (vec![word(UNKNOWN, false), word("four", true)], None),
+        (vec![word(UNKNOWN, false), word("four", false)], four),
+    ] {
+        assert_eq!(rules.meaning(&said), wanted, "{said:?}");
+    }
 }
 
 #[test]
