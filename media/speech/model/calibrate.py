@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from evaluate import Speech, answers_of, calibration_error, evaluate
+from evaluate import Speech, answers_of, calibration_error, evaluate, show
 from features import RATE
 from heldout import DEVELOPMENT
 from languages import Language
@@ -46,7 +46,7 @@ def main():
     arguments.add_argument("language")
     arguments.add_argument("model", type=Path)
     arguments.add_argument("--library", type=Path, required=True, help="libvosk.so")
-    arguments.add_argument("--count", type=int, default=520)
+    arguments.add_argument("--count", type=int, default=416)
     given = arguments.parse_args()
     speech = Speech(Language.load(given.language), DEVELOPMENT, given.count, SEED)
     report = evaluate(Model(given.library, given.model), speech)
@@ -54,6 +54,7 @@ def main():
     described = {"language": given.language, "rate": RATE, "licence": "Apache-2.0", "confidence": points}
     (given.model / "vireo.json").write_text(json.dumps(described) + "\n")
     before, after = (calibration_error(report, table) for table in (UNCALIBRATED, points))
+    show(report, points)
     print(f"confidence off by {before:.3f} before, {after:.3f} after: {points}")
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_FLITE, HELD_OUT_VARIANTS, TRAINING_FLITE, training_variants
-from evaluate import LEAST, OUTSIDE_WEIGHT, calibration_error, rejected
+from evaluate import LEAST, OUTSIDE, accepted, calibration_error, rejected
 from export import DIALS
 from languages import Language
 
@@ -21,17 +21,17 @@ def percent(share):
 def conditions(report, points):
     """A row for each condition."""
     rows = [
-        "| | single words | strings of four digits | words of strings wrong | outside: no answer | "
-        f"outside: none, or confidence below {LEAST} |",
-        "| --- | --- | --- | --- | --- | --- |",
+        f"| | single words | from confidence {LEAST} | strings of four digits | words of strings wrong | outside: rejected | "
+        "strangers: rejected |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, figures in report["conditions"].items():
         cells = [
             f"{percent(figures['accuracy'])} of {figures['count']}",
+            percent(accepted(figures, points, LEAST)),
             percent(figures["digit_strings_exact"]),
             percent(figures["digit_word_error_rate"]),
-            f"{percent(rejected(figures, points, 0.0))} of {figures['outside_count']}",
-            percent(rejected(figures, points, LEAST)),
+            *(f"{percent(rejected(figures, points, LEAST, kind))} of {figures[f'{kind}_count']}" for kind in OUTSIDE),
         ]
         rows.append(f"| {CONDITIONS[name]} | " + " | ".join(cells) + " |")
     return rows
@@ -68,7 +68,8 @@ def trained_on(language, utterances):
     return (
         f"{utterances} utterances of synthesized speech: espeak-ng's voices {', '.join(sorted(set(language.espeak_voices)))} "
         f"in {len(training_variants())} variants{flite}, at random rates and pitches, over random telephone lines (band, "
-        "echo, level, five kinds of noise at 5 dB and more, lost packets, G.711). The labels are the synthesizers' own timing."
+        "echo, level, five kinds of noise at 5 dB and more, lost packets, G.711). The labels are the synthesizers' own timing; "
+        "that of phones in espeak-ng's words is the network's after its first epochs."
     )
 
 
@@ -98,7 +99,8 @@ def card(language, model, report, points, utterances):
             "",
             f"Measured on {held}{len(HELD_OUT_VARIANTS)} variants of espeak-ng, none of them in the training, through G.711 at",
             "-23 dBFS; noise is white, pink or a crowd. The grammar of single words:",
-            f"{grammar}. \"Outside\" are words that are not in it. Digit strings: a grammar of any digits.",
+            f"{grammar}. Digit strings: a grammar of any digits. \"Outside\" are words of other grammars, \"strangers\" words",
+            f"that the model never heard; they are rejected if there is no answer, or one with a confidence below {LEAST}.",
             "",
             *conditions(report, points),
             "",
@@ -110,9 +112,9 @@ def card(language, model, report, points, utterances):
             "",
             "## Confidence",
             "",
-            "`vireo.json` maps libvosk's confidence to the chance that the answer is right, fitted on the development voices",
-            f"(words of the grammar, and some outside). On the voices above it is off by {calibration_error(report, points):.3f} on the",
-            f"average (answers to words outside count {OUTSIDE_WEIGHT} each).",
+            "`vireo.json` maps libvosk's confidence to the chance that the answer is right, fitted on the development voices, of",
+            "which half said words that are not in the grammar. On the voices above it is off by "
+            f"{calibration_error(report, points):.3f} on the average.",
             "",
         ]
     )

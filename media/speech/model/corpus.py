@@ -20,6 +20,7 @@ _ODD_VARIANTS = {
     "whisper", "whisperf", "Demonic", "UniRobot", "fast", "announcer", "RicishayMax", "RicishayMax2", "RicishayMax3",
     "robosoft8", "anikaRobot", "Mr",
 }  # fmt: skip
+SHORTEST = 3  # frames of 10 ms: no phone is shorter, if the word has time for it
 _VOWEL_LENGTH = 1.6  # of a consonant's, where the synthesizer only tells the word's
 
 
@@ -78,11 +79,13 @@ class Corpus:
 
 
 def sentence(language, choose):
-    """Words in no order: half of the time those of the short grammars, and they alone in a third of it."""
+    """Words in no order: of short grammars, digits, of any grammar, or others too."""
     kind = choose.random()
     if kind < 0.2:
         return [choose.choice(language.core)]
-    pool = language.core if kind < 0.5 else language.words
+    if kind < 0.4:
+        return [choose.choice(language.core[:10]) for _ in range(choose.randint(2, 7))]
+    pool = language.core if kind < 0.5 else language.words if kind < 0.75 else language.others
     return [choose.choice(pool) for _ in range(choose.choice([1, 1, 2, 2, 3, 4, 5, 6]))]
 
 
@@ -92,13 +95,35 @@ def _in_words(language, spans, words, scale):
     units = language.units(words)
     if len(units) != len(spans):
         return None
-    for unit, (start, end) in zip(units, spans):
-        phones = language.pronunciation[unit]
+    for phones, (start, end) in zip(units, spans):
         weights = [_VOWEL_LENGTH if phone in language.vowels else 1.0 for phone in phones]
         edges = start + (end - start) * np.cumsum([0.0, *weights]) / sum(weights)
         for phone, begin, finish in zip(phones, edges[:-1], edges[1:]):
             segments.append((int(begin * scale), int(finish * scale), language.phone_id(phone)))
     return segments
+
+
+def borders(scores, phones):
+    """The first frame of each of `phones` and the end of the last, the likeliest of all, within `scores`."""
+    frames, count = len(scores), len(phones)
+    shortest = min(SHORTEST, frames // count)
+    if count == 1 or shortest == 0:
+        return np.linspace(0, frames, count + 1).astype(int)
+    total = np.concatenate([np.zeros((1, count)), np.cumsum(scores[:, phones], 0)])
+    best, before = total[:, 0].copy(), np.zeros((count, frames + 1), int)
+    best[:shortest] = -np.inf
+    for at in range(1, count):
+        # It begins where what came before it, and all of it until then taken away, is best.
+        begun = best - total[:, at]
+        begun = np.concatenate([np.full(shortest, -np.inf), begun[: frames + 1 - shortest]])
+        first = np.maximum.accumulate(begun)
+        improved = np.where(begun == first, np.arange(frames + 1) - shortest, 0)
+        before[at] = np.maximum.accumulate(improved)
+        best = first + total[:, at]
+    ends = [frames]
+    for at in range(count - 1, 0, -1):
+        ends.append(before[at, ends[-1]])
+    return np.array([0, *reversed(ends)])
 
 
 def speak_espeak(language, count, seed, variants, speeds=(0.88, 1.14), sentences=sentence):

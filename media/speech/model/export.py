@@ -35,8 +35,8 @@ class Dials:
     """What is chosen on the development voices, after the training."""
 
     acoustic_scale: float = 0.4
-    # Added to the log probability of "any speech", which stands for words outside the grammar.
-    unknown_gain: float = 1.0
+    # Added to what the likeliest phones have, which stands for words outside the grammar.
+    unknown_gain: float = -2.5
     # Of a frame of it.
     unknown_cost: float = 0.5
     # Of every word, against words that are heard in noise.
@@ -46,8 +46,8 @@ class Dials:
 
 
 DIALS = {
-    "en": Dials(acoustic_scale=0.3, unknown_gain=1.15, word_cost=-2.0),
-    "zh": Dials(acoustic_scale=0.3, unknown_gain=1.3, word_cost=-1.0, silence_gain=0.5),
+    "en": Dials(acoustic_scale=0.35, unknown_gain=-2.75, word_cost=-4.0, silence_gain=1.0),
+    "zh": Dials(acoustic_scale=0.35, unknown_gain=-2.75, word_cost=-3.5, silence_gain=1.0),
 }
 
 
@@ -77,9 +77,10 @@ def transition_model(language):
     return made + token("</TransitionModel>"), ids
 
 
-def network(state, unknown_gain):
+def network(state, priors, unknown_gain):
     """The trained network; batch norms are folded into the layer above, and one output more stands for
-    "any speech": log(1 - P(silence)) + `unknown_gain`."""
+    "any speech": what the likeliest phone of this moment has, about, as the sum over all of their probabilities without
+    the priors, and `unknown_gain`. So a word is heard if its phones are not much less likely than any others."""
     get = lambda name: state[name].double().numpy()
     scale, shift = 1 / get("deviation"), -get("mean") / get("deviation")
     components, config, below = [], ["input-node name=input dim=24"], "input"
@@ -109,7 +110,7 @@ def network(state, unknown_gain):
     components += [
         ("all.affine", affine(every, every_bias)),
         ("all.softmax", nonlinear("LogSoftmaxComponent", outputs + 1)),
-        ("speech.affine", affine(every[1:], every_bias[1:])),
+        ("speech.affine", affine(every[1:], every_bias[1:] - np.append(np.log(priors[1:]), 0.0))),
         ("speech.softmax", nonlinear("LogSoftmaxComponent", outputs)),
         ("joined", affine(joined, joined_bias)),
     ]
@@ -198,25 +199,25 @@ def export(language, checkpoint, out, dials):
     for directory in ("am", "conf", "graph/phones"):
         (out / directory).mkdir(parents=True, exist_ok=True)
     transitions, ids = transition_model(language)
-    priors = np.append(np.maximum(model["prior"], 1e-4), 1.0)
+    priors = np.maximum(model["prior"], 1e-4)
     priors[0] *= math.exp(-dials.silence_gain)
     (out / "am/final.mdl").write_bytes(
         b"\0B"
         + transitions
-        + network(model["network"], dials.unknown_gain)
+        + network(model["network"], priors, dials.unknown_gain)
         + token("<LeftContext>")
         + integer(CONTEXT)
         + token("<RightContext>")
         + integer(CONTEXT)
         + token("<Priors>")
-        + vector(priors)
+        + vector(np.append(priors, 1.0))
     )
     (out / "conf/mfcc.conf").write_text(
         "--sample-frequency=8000\n--use-energy=false\n--num-mel-bins=24\n--num-ceps=24\n"
         "--low-freq=20\n--high-freq=0\n--dither=0\n"
     )
     (out / "conf/model.conf").write_text(
-        "--min-active=200\n--max-active=3000\n--beam=13.0\n--lattice-beam=6.0\n"
+        "--min-active=200\n--max-active=3000\n--beam=13.0\n--lattice-beam=4.0\n--max-mem=4000000\n"
         f"--acoustic-scale={dials.acoustic_scale}\n--frame-subsampling-factor=3\n--frames-per-chunk=21\n"
         "--endpoint.silence-phones=1\n--endpoint.rule2.min-trailing-silence=0.5\n"
         "--endpoint.rule3.min-trailing-silence=0.8\n--endpoint.rule4.min-trailing-silence=1.5\n"

@@ -66,7 +66,7 @@ def _sentences(language, kind):
     outside = [word for word in language.words if word not in grammar and word not in _ALIKE[language.name]]
     if language.name == "en":
         outside = [word for word in outside if len(word) > 3]
-    pool, left = (grammar if kind == "word" else outside), []
+    pool, left = {"word": grammar, "outside": outside, "stranger": language.strangers}[kind], []
 
     def following(_, choose):
         if not left:
@@ -77,7 +77,7 @@ def _sentences(language, kind):
 
 
 def utterances(language, voices, kind, count, seed):
-    """`count` of a kind ("word", "digits", "outside"); half of the English ones are flite's."""
+    """`count` of a kind ("word", "digits", "outside", "stranger"); half of the English ones are flite's."""
     of_flite = count // 2 if language.name == "en" else 0
     spoken = [speak_espeak(language, count - of_flite, seed, voices.variants, (1.0, 1.0), _sentences(language, kind))]
     if of_flite:

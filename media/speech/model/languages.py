@@ -10,31 +10,36 @@ HERE = Path(__file__).parent
 
 @dataclass
 class Language:
-    """`pronunciation` has each word, and in Chinese each character, with its phones. Phone 0 is silence."""
+    """`words` are those of a model's grammars, `core` the ones that short grammars are made of; `others` are of no grammar,
+    but of the training; `strangers` are of neither. `pronunciation` has the phones of all. Phone 0 is silence."""
 
     name: str
     espeak_voices: list
     vowels: set
     core: list
     words: list
+    others: list
+    strangers: list
     pronunciation: dict
     phones: list
 
     @classmethod
     def load(cls, name):
-        """Reads `lexicon/NAME.txt`: a word and its phones in a line; a blank line ends the core words."""
-        blocks = (HERE / "lexicon" / f"{name}.txt").read_text().split("\n\n")
-        entries = [[line.split() for line in block.splitlines() if line[:1] not in ("", "#")] for block in blocks]
-        pronunciation = {word: phones for block in entries for word, *phones in block}
-        core, words = [word for word, *_ in entries[0]], [word for block in entries[:2] for word, *_ in block]
+        """Reads `lexicon/NAME.txt`, a word and its phones in a line, where a blank line ends the core words, and
+        `lexicon/NAME-others.txt`, where it ends those of the training."""
+        core, usual = _blocks(name)
+        others, strangers = _blocks(f"{name}-others")
+        known = core | usual
         return cls(
             name=name,
             espeak_voices=_ESPEAK_VOICES[name],
-            vowels=_VOWELS[name](pronunciation),
-            core=core,
-            words=words,
-            pronunciation=pronunciation,
-            phones=sorted({phone for phones in pronunciation.values() for phone in phones}),
+            vowels=_VOWELS[name](known),
+            core=list(core),
+            words=list(known),
+            others=list(others),
+            strangers=list(strangers),
+            pronunciation=known | others | strangers,
+            phones=sorted({phone for phones in known.values() for phone in phones}),
         )
 
     def has_phone(self, phone):
@@ -46,16 +51,45 @@ class Language:
         return self.phones.index(_SAME.get(phone, phone)) + 1
 
     def units(self, words):
-        """What the synthesizer calls a word: in Chinese a character."""
-        return list("".join(words)) if self.name == "zh" else words
+        """The phones of what the synthesizer calls a word: in Chinese a syllable."""
+        spoken = [self.pronunciation[word] for word in words]
+        if self.name == "zh":
+            spoken = [syllable for phones in spoken for syllable in self._syllables(phones)]
+        return spoken
+
+    def _syllables(self, phones):
+        """Each ends with its vowel."""
+        begin = 0
+        for end, phone in enumerate(phones, 1):
+            if phone in self.vowels:
+                yield phones[begin:end]
+                begin = end
 
     def text(self, words, choose):
         """The words as a synthesizer is to say them, with a pause here and there."""
-        between = ["", "", "，"] if self.name == "zh" else [" ", " ", " ", ", "]
-        end = "。" if self.name == "zh" else choose.choice(["", "."])
-        return "".join(word + choose.choice(between) for word in words).rstrip(" ,，") + end
+        if self.name == "en":
+            end = choose.choice(["", "."])
+            return "".join(word + choose.choice([" ", " ", " ", ", "]) for word in words).rstrip(" ,") + end
+        # A syllable of the Latin alphabet is to have its tone, and a space after it.
+        spelled = [word + f"{choose.randint(1, 4)} " if word.isascii() else _SPELLED.get(word, word) for word in words]
+        return "".join(word + choose.choice(["", "", "，"]) for word in spelled).rstrip(" ，") + "。"
 
 
+def _blocks(name):
+    """The words of each block of a lexicon, with their phones."""
+    for block in (HERE / "lexicon" / f"{name}.txt").read_text().split("\n\n"):
+        entries = [line.split() for line in block.splitlines() if line[:1] not in ("", "#")]
+        yield {word: phones for word, *phones in entries}
+
+
+# What the synthesizer reads wrongly, or does not count as a syllable.
+_SPELLED = {
+    "重复": "chong2 fu4 ",
+    "重听": "chong2 ting1 ",
+    "地铁": "di4 tie3 ",
+    "银行": "yin2 hang2 ",
+    "嗯": "en4 ",
+}
 # Debian's "cmn" reads characters as English letters; this voice reads them rightly.
 _ESPEAK_VOICES = {
     "en": ["en-us"] * 4

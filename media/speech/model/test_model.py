@@ -12,11 +12,12 @@ import numpy as np
 
 import channel
 import kaldi
-from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_VARIANTS, training_variants
+from corpus import DEVELOPMENT_VARIANTS, HELD_OUT_VARIANTS, borders, training_variants
+from evaluate import answer
 from features import RATE, mfcc
 from heldout import GRAMMAR
 from languages import Language
-from vosk_library import probability
+from vosk_library import UNKNOWN, Word, probability
 
 MODELS = Path(__file__).parent.parent / "models"
 SPOKEN = Path(__file__).parent.parent / "src/say/words"
@@ -115,14 +116,61 @@ class Lexicon(unittest.TestCase):
             self.assertEqual(len(language.words), len(set(language.words)))
             self.assertLessEqual(set(grammar), set(language.core))
             for word in language.words:
-                phones = [phone for unit in language.units([word]) for phone in language.pronunciation[unit]]
+                phones = [phone for unit in language.units([word]) for phone in unit]
                 self.assertEqual(phones, language.pronunciation[word], word)
 
     def test_has_the_words_that_prompts_say(self):
         english, chinese = Language.load("en").words, Language.load("zh")
         missing = {part for word in spoken_words("en") for part in word.split() if part not in english}
         self.assertLessEqual(missing, {"a.m.", "p.m."})
-        self.assertFalse({c for word in spoken_words("zh") for c in word if not c.isascii() and c not in chinese.pronunciation})
+        self.assertFalse({c for word in spoken_words("zh") for c in word if not c.isascii() and c not in "".join(chinese.words)})
+
+    def test_words_outside_are_apart(self):
+        for name in GRAMMAR:
+            language = Language.load(name)
+            self.assertFalse(set(language.words) & {*language.others, *language.strangers})
+            self.assertFalse(set(language.others) & set(language.strangers))
+            for word in language.others + language.strangers:
+                self.assertLessEqual(set(language.pronunciation[word]), set(language.phones), word)
+            for word in GRAMMAR[name]:
+                phones = language.pronunciation[word]
+                self.assertFalse([other for other in language.strangers if language.pronunciation[other] == phones])
+
+    def test_chinese_units_are_syllables(self):
+        language = Language.load("zh")
+        self.assertEqual(language.units(["不是", "二"]), [["b", "u"], ["sh", "ii"], ["er"]])
+
+
+class Rejection(unittest.TestCase):
+    """As media/speech/src/asr/grammar has it."""
+
+    def test_breath_is_none_and_a_part_of_a_word_is(self):
+        word = lambda text, ms, joined: Word(text, 1.0, ms, joined)
+        for heard, wanted in [
+            ([word("four", 300, False)], "four"),
+            ([word("four", 300, False), word(UNKNOWN, 150, False)], "four"),
+            ([word("four", 300, False), word(UNKNOWN, 150, True)], None),
+            ([word(UNKNOWN, 150, False), word("four", 300, False)], "four"),
+            ([word(UNKNOWN, 150, False), word("four", 300, True)], None),
+            ([word(UNKNOWN, 300, False), word("four", 300, False)], None),
+            ([word("four", 300, False), word("one", 300, True)], None),
+            ([], None),
+        ]:
+            got = answer(heard)
+            self.assertEqual(got and got.text, wanted, heard)
+
+
+class Alignment(unittest.TestCase):
+    def test_borders_are_where_the_scores_change(self):
+        scores = np.zeros((20, 4))
+        scores[:7, 1] = scores[7:11, 3] = scores[11:, 2] = 1.0
+        self.assertEqual(borders(scores, np.array([1, 3, 2])).tolist(), [0, 7, 11, 20])
+
+    def test_no_phone_is_too_short_where_there_is_time(self):
+        scores = np.zeros((9, 3))
+        scores[:, 1] = 5.0
+        self.assertEqual(borders(scores, np.array([1, 2, 0])).tolist(), [0, 3, 6, 9])
+        self.assertEqual(borders(scores[:2], np.array([1, 2, 0])).tolist(), [0, 0, 1, 2])
 
 
 class Shipped(unittest.TestCase):

@@ -2,7 +2,10 @@
 
 import ctypes as C
 import json
+from typing import NamedTuple
 
+UNKNOWN = "[unk]"
+PAUSE = 0.06  # s; between two words a shorter one is none
 UNCALIBRATED = [[0.0, 0.0], [1.0, 1.0]]
 
 
@@ -14,12 +17,21 @@ def probability(points, confidence):
     return points[-1][1]
 
 
+class Word(NamedTuple):
+    """What was heard, or `UNKNOWN`; libvosk's confidence; how long it lasted; whether it followed the word before at once."""
+
+    text: str
+    confidence: float
+    ms: float
+    joined: bool
+
+
 class Recognizer:
     """One caller's speech, with a grammar."""
 
     def __init__(self, library, model, phrases):
         self._library = library
-        grammar = json.dumps([*phrases, "[unk]"], ensure_ascii=False).encode()
+        grammar = json.dumps([*phrases, UNKNOWN], ensure_ascii=False).encode()
         self._handle = library.vosk_recognizer_new_grm(model, C.c_float(8000.0), grammar)
         library.vosk_recognizer_set_words(self._handle, 1)
 
@@ -27,7 +39,7 @@ class Recognizer:
         self._library.vosk_recognizer_free(self._handle)
 
     def recognise(self, samples):
-        """The words of a whole recording, as (word, confidence)."""
+        """The words of a whole recording."""
         data, words = samples.astype("<i2").tobytes(), []
         for at in range(0, len(data), 3200):
             piece = data[at : at + 3200]
@@ -39,7 +51,12 @@ class Recognizer:
 
     @staticmethod
     def _words(answer):
-        return [(word["word"], word["conf"]) for word in json.loads(answer).get("result", [])]
+        words = json.loads(answer).get("result", [])
+        ends = [-PAUSE, *(word["end"] for word in words)]
+        return [
+            Word(word["word"], word["conf"], 1000 * (word["end"] - word["start"]), word["start"] - before < PAUSE)
+            for word, before in zip(words, ends)
+        ]
 
 
 class Model:
