@@ -73,7 +73,7 @@ def trained_on(language, utterances):
     )
 
 
-def card(language, model, report, points, utterances):
+def card(language, model, report, points, utterances, runs):
     """The text."""
     sizes = {file: (model / file).stat().st_size for file in ("am/final.mdl", "graph/HCLr.fst")}
     total = sum(file.stat().st_size for file in model.rglob("*") if file.is_file() and file.name != "MODEL.md")
@@ -90,7 +90,7 @@ def card(language, model, report, points, utterances):
             "",
             f"* Knows {len(language.words)} words (`graph/words.txt`), any grammar of them. {len(language.phones)} phones.",
             f"* Trained on: {trained_on(language, utterances)}",
-            f"* Made by: `/usr/bin/python3 media/speech/model/build.py {language.name} OUT --library libvosk.so`",
+            f"* Made by: {runs or f'`/usr/bin/python3 media/speech/model/build.py {language.name} OUT --library libvosk.so`'}",
             f"* Size: {total} bytes, of them {sizes['am/final.mdl']} network, {sizes['graph/HCLr.fst']} words.",
             f"* Dials, chosen on {len(DEVELOPMENT_VARIANTS)} voices that are in neither set: `{DIALS[language.name]}`",
             "* Licence: Apache-2.0, as the rest of Vireo; no data of others is in it.",
@@ -126,10 +126,11 @@ def main():
     arguments.add_argument("model", type=Path)
     arguments.add_argument("report", type=Path)
     arguments.add_argument("--utterances", type=int, required=True, help="of the training")
+    arguments.add_argument("--runs", help="how it was made, if not by build.py at once")
     given = arguments.parse_args()
     points = json.loads((given.model / "vireo.json").read_text())["confidence"]
     report = json.loads(given.report.read_text())
-    text = card(Language.load(given.language), given.model, report, points, given.utterances)
+    text = card(Language.load(given.language), given.model, report, points, given.utterances, given.runs)
     (given.model / "MODEL.md").write_text(text)
 
 
