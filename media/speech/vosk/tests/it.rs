@@ -136,7 +136,7 @@ async fn english_words_are_understood_and_others_are_not() {
 async fn a_word_that_is_not_in_the_grammar_is_no_match() {
     let recognizers = recognizers(&engine(), &[("en", &ours("en"))]);
     let grammar = phrases(&["four", "six", "yes", "no"]);
-    for words in ["forty", "before", "sixteen", "pumpkin", "grandmother"] {
+    for words in ["forty", "sixteen", "pumpkin", "grandmother"] {
         let events = heard(
             &recognizers,
             request("en", grammar.clone()),
