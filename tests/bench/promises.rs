@@ -27,7 +27,17 @@ const PROMISES: &[Promise] = {
         (
             "IVR-A: CPU of a call, times the floor",
             "/ivr_a/floor_ratio",
-            AtMost(2.2),
+            AtMost(1.9),
+        ),
+        (
+            "IVR-A: digit's end to next prompt at half load, p50, ms",
+            "/ivr_a/digit_to_prompt_p50_ms",
+            AtMost(12.0),
+        ),
+        (
+            "IVR-A: digit's end to next prompt at half load, p99, ms",
+            "/ivr_a/digit_to_prompt_p99_ms",
+            AtMost(22.0),
         ),
         (
             "IVR-A: gap between packets p99, ms",
@@ -126,7 +136,7 @@ mod tests {
         assert_eq!(
             broken(&report),
             [
-                "IVR-A: CPU of a call, times the floor: 2.3, promised at most 2.2",
+                "IVR-A: CPU of a call, times the floor: 2.3, promised at most 1.9",
                 "IVR-A: packets lost: 1.0, promised at most 0",
                 "overload: nothing is left: no",
                 "asr: words understood at 15 dB, percent: 91.9, promised at least 92",
