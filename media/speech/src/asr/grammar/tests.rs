@@ -173,7 +173,7 @@ fn breath_around_the_words_is_no_word() {
 #[test]
 fn a_part_of_another_word_is_no_word() {
     let grammar = Grammar::Phrases(vec![Phrase::new("four")]);
-    let rules = Rules::of("en", &[grammar], date(2026, 11, 22), None).unwrap();
+    let rules = Rules::of("en", &[grammar], date(2026, 11, 22), &"models/en", None).unwrap();
     let word = |text: &str, joined| Word {
         text: text.to_owned(),
         confidence: 1.0,
