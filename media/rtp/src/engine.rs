@@ -78,8 +78,9 @@ pub enum Realtime {
 /// How packets leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RawSocket {
-    /// Many at a time through a raw socket if it is allowed (CAP_NET_RAW) and the address is one of
-    /// IPv4; a packet that it does not take, and all others, through their streams' sockets.
+    /// Those to peers who are silent, many at a time through a raw socket if it is allowed (CAP_NET_RAW)
+    /// and the address is one of IPv4; a packet that it does not take, and all others, through their
+    /// streams' sockets.
     Try,
     /// Each through its stream's socket.
     Off,
@@ -372,7 +373,7 @@ fn open_raw(i: usize, address: IpAddr) -> Option<RawSender> {
             if i == 0 {
                 tracing::info!(
                     "each RTP packet takes a system call of its own ({error}): with CAP_NET_RAW and an IPv4 \
-                     address of this machine, sending costs a third less"
+                     address of this machine, packets to callers who are silent cost a third less"
                 );
             }
             None

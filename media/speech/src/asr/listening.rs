@@ -203,10 +203,7 @@ impl Listening {
     /// The engine has failed: the next one of the language hears all of it from the beginning. Where there
     /// is none, the recognition has failed.
     fn pass_on(&mut self, error: AsrError) -> Course {
-        while !self.candidates.is_exhausted() {
-            let Ok(next) = self.candidates.next() else {
-                break;
-            };
+        while let Ok(next) = self.candidates.next() {
             tracing::warn!(engine = self.engine, next = next.engine, %error, "a recognizer failed, and the next takes over");
             self.cells.passed_on.fetch_add(1, Ordering::Relaxed);
             (self.engine, self.stream) = (next.engine, next.stream);

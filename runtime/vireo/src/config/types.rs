@@ -166,7 +166,7 @@ pub struct Media {
     pub no_media_timeout_s: u32,
     /// May the media threads run with real-time priority?
     pub realtime: Realtime,
-    /// May RTP leave many packets at a time, whoever they are for?
+    /// May RTP to callers who are silent leave many packets at a time, whoever they are for?
     pub raw_socket: RawSocket,
     /// Are keys looked for in the audio?
     pub inband_dtmf: InbandDtmf,
@@ -286,12 +286,12 @@ pub enum Realtime {
     Off,
 }
 
-/// May RTP leave many packets at a time, whoever they are for?
+/// May RTP to callers who are silent leave many packets at a time, whoever they are for?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawSocket {
     /// Through a raw socket where the system allows it (`CAP_NET_RAW`) and `address` is an IPv4 address:
-    /// a third less CPU for a packet. On the wire there is no difference.
+    /// a third less CPU for such a packet. On the wire there is no difference.
     Try,
     /// Each packet through the socket of its call. For hosts where rules on local sockets (policy routing by
     /// port, IPsec by port, eBPF on `sendmsg`) must see RTP.

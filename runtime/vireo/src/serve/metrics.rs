@@ -97,15 +97,15 @@ fn gauge(name: &'static str, help: &'static str, value: u64) -> Metric {
 
 /// A counter with a sample for each value of a label.
 #[allow(clippy::cast_precision_loss)]
-fn counted<const N: usize>(
+fn counted<V: Into<String>>(
     name: &'static str,
     help: &'static str,
     label: &'static str,
-    counts: [(&str, u64); N],
+    counts: impl IntoIterator<Item = (V, u64)>,
 ) -> Metric {
     let metric = Metric::of(MetricKind::Counter, name, help);
     counts.into_iter().fold(metric, |metric, (value, count)| {
-        metric.sample(vec![(label, value.to_owned())], count as f64)
+        metric.sample(vec![(label, value.into())], count as f64)
     })
 }
 
@@ -243,17 +243,13 @@ fn recognitions(recognitions: &Recognitions) -> [Metric; 3] {
     [ends, passed_on, answers]
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn unknown_words(runtime: &Runtime) -> Metric {
-    let metric = Metric::of(
-        MetricKind::Counter,
+    counted(
         "vireo_asr_unknown_words_total",
         "Gathers that could not listen because no model knows their words, by flow.",
-    );
-    let gathers = runtime.unknown_words().into_iter();
-    gathers.fold(metric, |metric, (flow, count)| {
-        metric.sample(vec![("flow", flow)], count as f64)
-    })
+        "flow",
+        runtime.unknown_words(),
+    )
 }
 
 fn media(runtime: &Runtime) -> Vec<Metric> {
