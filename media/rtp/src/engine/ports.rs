@@ -1,8 +1,9 @@
 //! Port pairs: RTP on an even port, RTCP on the odd one above (RFC 3550, 11).
 //!
 //! Making a pair of sockets costs twenty times what it costs to take one that is there, so the pairs of
-//! closed streams are kept, up to the streams that may be open at one time. While it rests, a pair is
-//! connected to itself: the kernel refuses what a former peer still sends, as if the ports were closed.
+//! closed streams are kept, up to the streams that may be open at one time. A socket that heard someone
+//! rests connected to itself: the kernel refuses what a former peer still sends, as if the port were closed.
+//! One that heard nobody has nobody to refuse, and is spared the two calls of the system that this takes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -75,22 +76,39 @@ pub(crate) struct Pair {
     pub port: u16,
     pub rtp: UdpSocket,
     pub rtcp: UdpSocket,
+    /// By which of them something came in for the stream that has them.
+    pub heard: Heard,
     address: IpAddr,
     _share: Share,
 }
 
+/// Which sockets of a pair something came in by.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    pub rtp: bool,
+    pub rtcp: bool,
+}
+
 impl Pair {
-    /// Closes the ports to everyone.
+    /// Closes to everyone the ports that something came in by.
     fn shut(&self) -> io::Result<()> {
-        self.rtp.connect((self.address, self.port))?;
-        self.rtcp
-            .connect((self.address, self.port.saturating_add(1)))
+        if self.heard.rtp {
+            self.rtp.connect((self.address, self.port))?;
+        }
+        if self.heard.rtcp {
+            self.rtcp
+                .connect((self.address, self.port.saturating_add(1)))?;
+        }
+        Ok(())
     }
 
     /// Undoes [`Pair::shut`]; what came in before is gone.
-    fn reopen(&self) -> io::Result<()> {
-        for socket in [&self.rtp, &self.rtcp] {
-            disconnect(socket)?;
+    fn reopen(&mut self) -> io::Result<()> {
+        let Heard { rtp, rtcp } = std::mem::take(&mut self.heard);
+        for (socket, is_shut) in [(&self.rtp, rtp), (&self.rtcp, rtcp)] {
+            if is_shut {
+                disconnect(socket)?;
+            }
             for _ in 0..LEFTOVERS {
                 // An ICMP error of the last call is an error, too, and is gone when it was read.
                 match socket.recv(&mut [0; 1]) {
@@ -210,7 +228,7 @@ impl Pool {
 
     fn take_idle(&self, wanted: impl Fn(Time) -> bool) -> Option<Pair> {
         loop {
-            let pair = {
+            let mut pair = {
                 let mut free = self.lock();
                 free.collect();
                 free.idle.pop_front_if(|(_, since)| wanted(*since))?.0
@@ -255,6 +273,7 @@ impl Pool {
                 port,
                 rtp,
                 rtcp,
+                heard: Heard::default(),
                 address: self.address,
                 _share: share,
             }),
@@ -360,23 +379,40 @@ mod tests {
         let (pool, mut returns) = pool(&[30_110], 1);
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         let pair = pool.take().unwrap();
-        let (rtp, rtcp) = (30_110, 30_111);
         let send = |text: &[u8]| {
-            for port in [rtp, rtcp] {
+            for port in [30_110, 30_111] {
                 peer.send_to(text, ("127.0.0.1", port)).unwrap();
+            }
+        };
+        let hears_only_new = |pair: &Pair| {
+            send(b"new");
+            let mut buffer = [0; 20];
+            for socket in [&pair.rtp, &pair.rtcp] {
+                let length = socket.recv(&mut buffer).unwrap();
+                assert_eq!(&buffer[..length], b"new");
+                assert!(socket.recv(&mut buffer).is_err());
             }
         };
         send(b"unread");
         returns.give_back(pair);
         send(b"late");
-        let pair = pool.take().unwrap();
-        send(b"new");
-        let mut buffer = [0; 20];
-        for socket in [&pair.rtp, &pair.rtcp] {
-            let length = socket.recv(&mut buffer).unwrap();
-            assert_eq!(&buffer[..length], b"new");
-            assert!(socket.recv(&mut buffer).is_err());
+        let mut pair = pool.take().unwrap();
+        hears_only_new(&pair);
+
+        pair.heard = Heard {
+            rtp: true,
+            rtcp: true,
+        };
+        send(b"unread");
+        returns.give_back(pair);
+        let former = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for port in [30_110, 30_111] {
+            former.connect(("127.0.0.1", port)).unwrap();
+            former.send(b"late").unwrap();
+            let refused = former.recv(&mut [0; 1]).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         }
+        hears_only_new(&pool.take().unwrap());
     }
 
     #[test]

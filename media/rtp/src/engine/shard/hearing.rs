@@ -109,6 +109,7 @@ impl Shard {
             count(state.receive(data, source, arrival), cells);
         });
         if taken > 0 {
+            entry.pair.heard.rtp = true;
             follow(entry, now);
             entry.report(&self.cells);
             if self.rests.disturb(index) {
@@ -128,6 +129,7 @@ impl Shard {
             now,
         };
         let (state, cells) = (&mut entry.state, &self.cells);
+        entry.pair.heard.rtcp = true;
         drain.drain(&entry.pair.rtcp, |data, source, arrival| {
             match state.receive_rtcp(data, source, arrival) {
                 Received::Taken => add(&cells.rtcp_in, 1),
