@@ -58,7 +58,8 @@ prepare() {
     [ -x "$tools/wasm-component-ld" ] \
         || die "$sysroot has no wasm-component-ld; use a rustup toolchain (Debian's rustc does not carry it)"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$tools/wasm-component-ld
-    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Clink-arg=--wasm-ld-path=$tools/gcc-ld/wasm-ld"
+    # Rust's own choice is a stack of 1 MiB, all of which the server looks through after each call.
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Clink-arg=--wasm-ld-path=$tools/gcc-ld/wasm-ld -Clink-arg=-zstack-size=131072"
     # Flags for the host's code have no business in a flow.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
     CARGO_FLAGS=(--release --target "$TARGET")
