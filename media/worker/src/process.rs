@@ -24,9 +24,19 @@ const MOST_UNREAD: usize = 16 << 20;
 /// Lines of one process that are logged.
 const MOST_LINES: usize = 200;
 
+/// A worker's process. Dropped it is killed: one that stands still does not see that its server ends.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended before.
+        let _ = self.0.kill();
+    }
+}
+
 /// A process that runs.
 struct Running {
-    child: Child,
+    child: Process,
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     decoder: Decoder,
@@ -200,9 +210,9 @@ async fn end(supervisor: &mut Supervisor, running: &mut Option<Running>) {
     };
     let ended = tokio::task::spawn_blocking(move || {
         // It may have ended by itself, so its own exit comes first.
-        let by_itself = child.try_wait().ok().flatten();
-        let _ = child.kill();
-        by_itself.map_or_else(|| child.wait(), Ok)
+        let by_itself = child.0.try_wait().ok().flatten();
+        let _ = child.0.kill();
+        by_itself.map_or_else(|| child.0.wait(), Ok)
     })
     .await;
     let how = match ended.map_err(std::io::Error::other).flatten() {
@@ -221,7 +231,7 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn start(config: &WorkerConfig) -> std::io::Result<(Child, Socket)> {
+fn start(config: &WorkerConfig) -> std::io::Result<(Process, Socket)> {
     let (ours, theirs) = Socket::pair()?;
     let mut child = Command::new(&config.program)
         .args(&config.arguments)
@@ -230,7 +240,9 @@ fn start(config: &WorkerConfig) -> std::io::Result<(Child, Socket)> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()?;
-    if let Some(stderr) = child.stderr.take() {
+    let stderr = child.stderr.take();
+    let child = Process(child);
+    if let Some(stderr) = stderr {
         let name = config.name.clone();
         std::thread::Builder::new()
             .name("vireo-worker-log".to_owned())
@@ -239,7 +251,7 @@ fn start(config: &WorkerConfig) -> std::io::Result<(Child, Socket)> {
     Ok((child, ours))
 }
 
-fn connected((child, socket): (Child, Socket)) -> std::io::Result<Running> {
+fn connected((child, socket): (Process, Socket)) -> std::io::Result<Running> {
     socket.set_nonblocking(true)?;
     let (read, write) = UnixStream::from_std(socket)?.into_split();
     Ok(Running {

@@ -46,6 +46,7 @@ fn obey(replies: &Replies, id: u64, verb: &str, rest: &str) {
             }
             replies.end(id, []);
         }
+        "pid" => replies.end(id, std::process::id().to_string()),
         "refuse" => replies.failed(id, rest),
         "collect" => {}
         "abort" => std::process::abort(),

@@ -1,6 +1,6 @@
 //! Real processes, by counts and orders.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vireo_worker::{ExchangeError, Limits, Piece, Pool, WorkerConfig};
 
@@ -190,4 +190,23 @@ async fn a_question_larger_than_a_frame_is_refused() {
     let pool = Pool::start(config());
     let large = pool.ask(vec![0; vireo_worker::LARGEST_BODY + 1], TIME);
     assert!(matches!(large, Err(ExchangeError::Oversized { .. })));
+}
+
+#[test]
+fn a_worker_that_stands_still_ends_with_its_server() {
+    let server = tokio::runtime::Runtime::new().unwrap();
+    let pool = server.block_on(async { Pool::start(config()) });
+    let pid = server.block_on(asked(&pool, "pid")).unwrap();
+    let pid: i32 = String::from_utf8(pid).unwrap().parse().unwrap();
+    // SAFETY: our own child, which nobody but this test reaps from now on.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGSTOP) }, 0);
+    drop(server);
+    let deadline = Instant::now() + TIME;
+    let mut status = 0;
+    // SAFETY: as above; the status outlives the call.
+    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
+        assert!(Instant::now() < deadline, "it is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGKILL);
 }
