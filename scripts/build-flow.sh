@@ -16,7 +16,8 @@
 #   3. Debian's rustc-web with its own library source, unpacked into ~/.cache/vireo without root.
 #
 # `scripts/build-flow.sh --prepare` does only that. VIREO_FLOW_BUILD names the build directory, which
-# all flows share so that the SDK is compiled once (default: target/flow-build).
+# all flows share so that the SDK is compiled once (default: target/flow-build). VIREO_FLOW_STACK is the
+# size of their stack in bytes (default: 131072).
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
@@ -59,7 +60,7 @@ prepare() {
         || die "$sysroot has no wasm-component-ld; use a rustup toolchain (Debian's rustc does not carry it)"
     export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$tools/wasm-component-ld
     # Rust's own choice is a stack of 1 MiB, all of which the server looks through after each call.
-    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Clink-arg=--wasm-ld-path=$tools/gcc-ld/wasm-ld -Clink-arg=-zstack-size=131072"
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Clink-arg=--wasm-ld-path=$tools/gcc-ld/wasm-ld -Clink-arg=-zstack-size=${VIREO_FLOW_STACK:-131072}"
     # Flags for the host's code have no business in a flow.
     unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
     CARGO_FLAGS=(--release --target "$TARGET")
