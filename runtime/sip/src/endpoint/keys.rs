@@ -19,6 +19,63 @@ pub(crate) struct Key(u64);
 /// Maps by [`Key`], which need no second hashing.
 pub(crate) type KeyMap<V> = HashMap<Key, V, BuildHasherDefault<KeyHasher>>;
 
+/// A [`KeyMap`] for what lingers after its call, and so may become very many: several tables, chosen by the key.
+///
+/// One table would either stall all calls when it grows, or, made large at the start, spread the few that there are
+/// mostly over all of its memory.
+pub(crate) struct WideKeyMap<V> {
+    parts: Vec<KeyMap<V>>,
+    len: usize,
+}
+
+/// With 600,000 entries a part has 2,300, which are moved within 50 µs when it grows.
+const PARTS: usize = 256;
+
+impl<V> WideKeyMap<V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            parts: std::iter::repeat_with(KeyMap::default)
+                .take(PARTS)
+                .collect(),
+            len: 0,
+        }
+    }
+
+    /// The part of a key, by bits that the table itself looks at only when it is huge.
+    fn part(key: Key) -> usize {
+        (key.0 >> 40) as usize % PARTS
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&V> {
+        self.parts[Self::part(key)].get(&key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        self.parts[Self::part(key)].get_mut(&key)
+    }
+
+    pub(crate) fn insert(&mut self, key: Key, value: V) -> Option<V> {
+        let before = self.parts[Self::part(key)].insert(key, value);
+        self.len += usize::from(before.is_none());
+        before
+    }
+
+    pub(crate) fn remove(&mut self, key: Key) -> Option<V> {
+        let part = &mut self.parts[Self::part(key)];
+        let removed = part.remove(&key);
+        self.len -= usize::from(removed.is_some());
+        // What a burst has left behind is given back, but not what comes and goes all the time.
+        if part.capacity() > 16 * part.len().max(4) {
+            part.shrink_to(4 * part.len());
+        }
+        removed
+    }
+}
+
 /// Maps by a number that we count up ourselves, such as [`LegId`](super::LegId): no peer chooses it.
 pub(crate) type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
 

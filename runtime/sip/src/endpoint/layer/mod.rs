@@ -12,7 +12,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use super::config::{EndpointConfig, LocalAddress};
 use super::counters::Counters;
 use super::event::LegId;
-use super::keys::{Key, KeyMap, Keys};
+use super::keys::{Key, KeyMap, Keys, WideKeyMap};
 use crate::dialog::path::Path;
 use crate::message::{Method, NameAddr, Request, Response, Uri};
 use crate::time::{Time, TimerQueue};
@@ -60,10 +60,10 @@ pub(in crate::endpoint) struct Layer {
     pub(in crate::endpoint) allow: String,
     timers: TimerQueue<Owner>,
     rng: StdRng,
-    /// Boxed, so that the table, which is made large at the start, is small enough for the caches.
-    servers: KeyMap<Box<Server>>,
+    /// Boxed, so that the tables are small enough for the caches.
+    servers: WideKeyMap<Box<Server>>,
     clients: KeyMap<Box<Client>>,
-    merged: KeyMap<Key>,
+    merged: WideKeyMap<Key>,
     pub(in crate::endpoint) refusals: Refusals,
     locals: Vec<Local>,
     /// Where responses are written.
@@ -77,7 +77,6 @@ impl Layer {
         rng.fill_bytes(&mut secret);
         let size = config.limits.max_transactions.min(MAX_PRESIZED);
         let calls = config.limits.max_calls.min(MAX_PRESIZED);
-        let table = |capacity| KeyMap::with_capacity_and_hasher(capacity, Default::default());
         let locals = config.local.iter().map(|address| Local {
             contact: contact(address),
             address: address.clone(),
@@ -93,9 +92,9 @@ impl Layer {
                 .collect::<Vec<_>>()
                 .join(", "),
             timers: TimerQueue::with_capacity(size.min(MAX_PRESIZED_TIMERS)),
-            servers: KeyMap::with_capacity_and_hasher(size, Default::default()),
+            servers: WideKeyMap::new(),
             clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
-            merged: table(calls),
+            merged: WideKeyMap::new(),
             refusals: Refusals::new(config.limits.max_transactions / 2),
             locals: locals.collect(),
             scratch: Vec::new(),

@@ -6,13 +6,13 @@
 
 use std::collections::VecDeque;
 
-use crate::endpoint::keys::{Key, KeyMap};
+use crate::endpoint::keys::{Key, WideKeyMap};
 use crate::time::Time;
 
 /// The refused INVITEs of the last while, 40 bytes each.
 pub(in crate::endpoint) struct Refusals {
     /// Retry-After in seconds, by the transaction that there would have been.
-    known: KeyMap<u64>,
+    known: WideKeyMap<u64>,
     /// Oldest first: all are remembered for the same time.
     order: VecDeque<(Time, Key)>,
     most: usize,
@@ -22,11 +22,7 @@ impl Refusals {
     /// Remembers up to `most`; the oldest make room for new ones.
     pub(super) fn new(most: usize) -> Self {
         Self {
-            // A table that grew would stall the calls just when there are too many.
-            known: KeyMap::with_capacity_and_hasher(
-                most.min(super::MAX_PRESIZED),
-                Default::default(),
-            ),
+            known: WideKeyMap::new(),
             order: VecDeque::new(),
             most,
         }
@@ -37,7 +33,7 @@ impl Refusals {
         if self.order.len() >= self.most
             && let Some((_, oldest)) = self.order.pop_front()
         {
-            self.known.remove(&oldest);
+            self.known.remove(oldest);
         }
         if self.known.insert(key, retry_after).is_none() {
             self.order.push_back((until, key));
@@ -46,7 +42,7 @@ impl Refusals {
 
     /// The Retry-After that this INVITE was refused with.
     pub(in crate::endpoint) fn retry_after(&self, key: Key) -> Option<u64> {
-        self.known.get(&key).copied()
+        self.known.get(key).copied()
     }
 
     /// When the oldest is to be forgotten.
@@ -59,7 +55,7 @@ impl Refusals {
     /// Forgets what is old enough.
     pub(in crate::endpoint) fn expire(&mut self, now: Time) {
         while let Some((_, key)) = self.order.pop_front_if(|(until, _)| *until <= now) {
-            self.known.remove(&key);
+            self.known.remove(key);
         }
     }
 

@@ -110,7 +110,7 @@ impl Layer {
 
     /// Whether a request with the same identity came another way and is still being served.
     pub(in crate::endpoint) fn is_merged(&self, merged: Key, key: Key) -> bool {
-        self.merged.get(&merged).is_some_and(|other| *other != key)
+        self.merged.get(merged).is_some_and(|other| *other != key)
     }
 
     /// Begins a server transaction.
@@ -146,7 +146,7 @@ impl Layer {
 
     /// Sends a response within a transaction, if it is still open.
     pub(in crate::endpoint) fn respond(&mut self, key: Key, response: &Response, now: Time) {
-        if let Some(server) = self.servers.get_mut(&key)
+        if let Some(server) = self.servers.get_mut(key)
             && server.advance(response.status, now, &self.config.timers)
         {
             let bytes = response_bytes(response, &mut self.scratch);
@@ -164,7 +164,7 @@ impl Layer {
         response: &Response,
         now: Time,
     ) -> Option<(Path, Vec<u8>)> {
-        let server = self.servers.get_mut(&key)?;
+        let server = self.servers.get_mut(key)?;
         if !server.advance(response.status, now, &self.config.timers) {
             return None;
         }
@@ -179,7 +179,7 @@ impl Layer {
     pub(in crate::endpoint) fn repeat(&mut self, key: Key) {
         if let Some(server) = self
             .servers
-            .get(&key)
+            .get(key)
             .filter(|server| !server.last.is_empty())
         {
             let transmit = server.path.transmit(server.last.clone());
@@ -189,7 +189,7 @@ impl Layer {
 
     /// Forgets a server transaction that is over, or asks for its next wake-up.
     fn settle_server(&mut self, key: Key) {
-        let Some(server) = self.servers.get_mut(&key) else {
+        let Some(server) = self.servers.get_mut(key) else {
             return;
         };
         if !server.is_terminated() {
@@ -202,18 +202,18 @@ impl Layer {
                 .schedule(Owner::Server(key), deadline, &mut server.scheduled);
             return;
         }
-        let Some(server) = self.servers.remove(&key) else {
+        let Some(server) = self.servers.remove(key) else {
             return;
         };
         self.uncount(server.counted);
         if let Some(merged) = server.merged {
-            self.merged.remove(&merged);
+            self.merged.remove(merged);
         }
     }
 
     /// Absorbs a retransmitted request. Returns false when the request is new.
     pub(in crate::endpoint) fn absorb(&mut self, key: Key, request: &Request, now: Time) -> bool {
-        let Some(server) = self.servers.get(&key) else {
+        let Some(server) = self.servers.get(key) else {
             return false;
         };
         self.counters.retransmissions_received += 1;
@@ -241,7 +241,7 @@ impl Layer {
 
     /// An ACK arrived with the branch of this transaction.
     pub(in crate::endpoint) fn acknowledge(&mut self, key: Key, now: Time) -> AckFate {
-        let Some(server) = self.servers.get_mut(&key) else {
+        let Some(server) = self.servers.get_mut(key) else {
             return AckFate::ForLeg;
         };
         let ServerMachine::Invite(machine) = &mut server.machine else {
@@ -257,7 +257,7 @@ impl Layer {
 
     /// The leg of the INVITE that a CANCEL is for, and whether it has no final response yet.
     pub(in crate::endpoint) fn invite_to_cancel(&self, key: Key) -> Option<(Option<LegId>, bool)> {
-        let server = self.servers.get(&key)?;
+        let server = self.servers.get(key)?;
         match &server.machine {
             ServerMachine::Invite(machine) => Some((server.leg, machine.is_proceeding())),
             ServerMachine::NonInvite(_) => None,
@@ -266,7 +266,7 @@ impl Layer {
 
     /// Whether the transaction still wants the wake-up that stands for this time. If not, it gets the one that it wants.
     pub(in crate::endpoint) fn server_wakes(&mut self, key: Key, at: Time) -> bool {
-        let Some(server) = self.servers.get_mut(&key) else {
+        let Some(server) = self.servers.get_mut(key) else {
             return false;
         };
         let deadline = server.deadline();
@@ -288,7 +288,7 @@ impl Layer {
         at: Time,
         now: Time,
     ) -> Option<LegId> {
-        let server = self.servers.get_mut(&key)?;
+        let server = self.servers.get_mut(key)?;
         let leg = server.leg;
         if server.scheduled == Some(at) {
             server.scheduled = None;
@@ -311,7 +311,7 @@ impl Layer {
     }
 
     pub(in crate::endpoint) fn server(&self, key: Key) -> Option<&Server> {
-        self.servers.get(&key).map(|server| &**server)
+        self.servers.get(key).map(|server| &**server)
     }
 
     /// Takes over a server transaction of another process under this key.
