@@ -44,9 +44,8 @@ pub struct Limits {
     /// Calls at the same time, both directions. One more gets 503 with Retry-After.
     pub max_calls: usize,
     /// Server transactions at the same time; finished ones stay for 32 s (timers H, J and L), so that a call takes two
-    /// of them for that long. Tables are made this large at the start (16 bytes an entry, up to a million entries), so
-    /// that no growing table ever stalls a call; a transaction takes 256 bytes more, and the response that it repeats.
-    /// Calls refused for a limit take none; half as many are remembered at the most, at 40 bytes each.
+    /// of them for that long. Each takes up to 300 bytes, and the response that it repeats. Calls refused for a limit
+    /// take none; half as many are remembered at the most, at up to 72 bytes each.
     pub max_transactions: usize,
     /// 2xx that wait for their ACK. One more call gets 503 with Retry-After: bounds the memory of an INVITE flood.
     pub max_unacknowledged: usize,

@@ -240,3 +240,40 @@ impl Keys {
         format!("{bits:016x}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capacity<V>(map: &WideKeyMap<V>) -> usize {
+        map.parts.iter().map(HashMap::capacity).sum()
+    }
+
+    #[test]
+    fn a_wide_map_keeps_what_one_table_would_keep() {
+        const ENTRIES: u32 = 40_000;
+        let keys = Keys::new([7; 16]);
+        let key = |n: u32| keys.merged("call", "tag", n);
+        let mut map = WideKeyMap::new();
+        for n in 0..ENTRIES {
+            assert_eq!(map.insert(key(n), n), None);
+        }
+        assert_eq!(map.insert(key(5), 6), Some(5), "the same entry again");
+        assert_eq!(map.len(), ENTRIES as usize);
+        *map.get_mut(key(5)).unwrap() = 5;
+        assert!((0..ENTRIES).all(|n| map.get(key(n)) == Some(&n)));
+        let full = capacity(&map);
+
+        for n in 0..ENTRIES - 100 {
+            assert_eq!(map.remove(key(n)), Some(n));
+        }
+        assert_eq!(map.remove(key(0)), None, "gone already");
+        assert_eq!(map.len(), 100);
+        assert!((ENTRIES - 100..ENTRIES).all(|n| map.get(key(n)) == Some(&n)));
+        assert!(
+            capacity(&map) <= full / 4,
+            "{} of {full} entries' room is kept for 100",
+            capacity(&map)
+        );
+    }
+}

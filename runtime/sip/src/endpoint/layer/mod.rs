@@ -21,13 +21,14 @@ pub(super) use client::{Client, Delivery, Expiry, Purpose};
 use refusals::Refusals;
 pub(super) use server::{AckFate, Server};
 
-/// Tables are not made larger than this at the start; see [`super::Limits::max_transactions`].
+/// The table of client transactions is made for the most calls, but not larger than this: a table that grows stalls all
+/// calls.
 const MAX_PRESIZED: usize = 1 << 20;
 
 /// Finished transactions are forgotten at multiples of this, in milliseconds: a few wake-ups a second, however many end.
 const LINGER_GRAIN: u64 = 128;
 
-/// The same for the queues of deadlines, which grow by a plain copy.
+/// The most that the queue of deadlines is made for at the start; it grows by a plain copy.
 const MAX_PRESIZED_TIMERS: usize = 1 << 16;
 
 /// Who asked to be woken.
@@ -75,7 +76,7 @@ impl Layer {
         let mut rng = StdRng::from_seed(seed);
         let mut secret = [0; 16];
         rng.fill_bytes(&mut secret);
-        let size = config.limits.max_transactions.min(MAX_PRESIZED);
+        let timers = config.limits.max_transactions.min(MAX_PRESIZED_TIMERS);
         let calls = config.limits.max_calls.min(MAX_PRESIZED);
         let locals = config.local.iter().map(|address| Local {
             contact: contact(address),
@@ -91,7 +92,7 @@ impl Layer {
                 .map(Method::as_str)
                 .collect::<Vec<_>>()
                 .join(", "),
-            timers: TimerQueue::with_capacity(size.min(MAX_PRESIZED_TIMERS)),
+            timers: TimerQueue::with_capacity(timers),
             servers: WideKeyMap::new(),
             clients: KeyMap::with_capacity_and_hasher(calls, Default::default()),
             merged: WideKeyMap::new(),

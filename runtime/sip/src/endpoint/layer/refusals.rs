@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::endpoint::keys::{Key, WideKeyMap};
 use crate::time::Time;
 
-/// The refused INVITEs of the last while, 40 bytes each.
+/// The refused INVITEs of the last while, up to 72 bytes each.
 pub(in crate::endpoint) struct Refusals {
     /// Retry-After in seconds, by the transaction that there would have been.
     known: WideKeyMap<u64>,
