@@ -5,10 +5,12 @@
 //! j/c/<call id>\0<place>      the same, put together when the call ends
 //! ```
 //!
-//! One [`append`](Journal::append) is one record however many entries it brings: JSON objects, one
-//! after the other. What is longer than a record goes into several, of which the first and the last
+//! One [`append`](Journal::append) is one record however many entries it brings, one [line](line) after the
+//! other. What is longer than a record goes into several, of which the first and the last
 //! are marked, so that a batch that a crash cut short is left out when it is read, as if it had
 //! never been written. A record's place is the number of its first entry and that of the piece.
+
+mod line;
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -18,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use self::line::{EventLine, Line, VerbLine};
 use crate::range::{delete_prefix, walk};
 use crate::{Batch, Range, Result, Store, StoreError};
 
@@ -29,10 +32,10 @@ const CLOSED: &str = "j/c/";
 const PIECE_BYTES: usize = 64 * 1024;
 
 /// What an entry takes, most often.
-const ENTRY_BYTES: usize = 192;
+const ENTRY_BYTES: usize = 128;
 
 /// What a call writes before it first waits, most often.
-const LINES_BYTES: usize = 1024;
+const LINES_BYTES: usize = 640;
 
 /// After so many entries a running call's journal is put together: what it has got until then need not
 /// be kept at hand.
@@ -183,7 +186,15 @@ impl Lines {
     /// # Errors
     /// [`StoreError::Encode`].
     pub fn push(&mut self, entry: &Entry) -> Result<()> {
-        self.write(entry.seq, entry)
+        let Entry { seq, at_ms, kind } = entry;
+        match kind {
+            Kind::Verb {
+                name,
+                request,
+                reply,
+            } => self.verb(*seq, *at_ms, name, request, reply),
+            Kind::Event { name, detail } => self.event(*seq, *at_ms, name, detail),
+        }
     }
 
     /// Adds a host function, its arguments, and what the flow was told: as
@@ -199,12 +210,7 @@ impl Lines {
         request: &impl Serialize,
         reply: &impl Serialize,
     ) -> Result<()> {
-        let kind = KindOf::Verb {
-            name,
-            request,
-            reply,
-        };
-        self.write(seq, &EntryOf { seq, at_ms, kind })
+        self.write(seq, &VerbLine::new(seq, at_ms, name, request, reply))
     }
 
     /// Adds something that happened on the call, likewise.
@@ -218,8 +224,7 @@ impl Lines {
         name: &str,
         detail: &impl Serialize,
     ) -> Result<()> {
-        let kind = KindOf::Event::<(), _> { name, detail };
-        self.write(seq, &EntryOf { seq, at_ms, kind })
+        self.write(seq, &EventLine::new(seq, at_ms, name, detail))
     }
 
     /// Is there no entry?
@@ -261,28 +266,6 @@ impl Lines {
     }
 }
 
-/// An [`Entry`] that borrows what it says.
-#[derive(Serialize)]
-struct EntryOf<'a, Q, R> {
-    seq: u32,
-    at_ms: u64,
-    kind: KindOf<'a, Q, R>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum KindOf<'a, Q, R> {
-    Verb {
-        name: &'a str,
-        request: &'a Q,
-        reply: &'a R,
-    },
-    Event {
-        name: &'a str,
-        detail: &'a R,
-    },
-}
-
 /// The journals of all calls.
 #[derive(Debug, Clone)]
 pub struct Journal {
@@ -295,7 +278,7 @@ impl Journal {
         Self { store }
     }
 
-    /// Adds entries to the end of a call's journal. They are on disk with the next flush, 50 ms
+    /// Adds entries to the end of a call's journal. They are on disk with the next flush, 100 ms
     /// later at the most.
     ///
     /// # Errors
@@ -413,10 +396,10 @@ impl Journal {
             text.extend_from_slice(piece);
             if flags & LAST != 0 {
                 // Values may hold line breaks of their own, so lines do not tell entries apart.
-                for entry in serde_json::Deserializer::from_slice(&text).into_iter() {
-                    entries.push(
-                        entry.map_err(|error| StoreError::record("journal", call_id, error))?,
-                    );
+                for line in serde_json::Deserializer::from_slice(&text).into_iter() {
+                    let Line(entry) =
+                        line.map_err(|error| StoreError::record("journal", call_id, error))?;
+                    entries.push(entry);
                 }
                 text.clear();
             }

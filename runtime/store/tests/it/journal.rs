@@ -161,34 +161,46 @@ fn a_batch_that_was_cut_short_is_left_out() {
     assert_eq!(journal.read("c").unwrap(), [entry(0), entry(2)]);
 }
 
+/// What a later version may add to the end of a line, and the objects of an earlier one.
 #[test]
-fn fields_of_a_later_version_are_tolerated() {
+fn lines_of_other_versions_are_read() {
     let store = memory();
-    let line = br#"{"seq":1,"at_ms":2,"kind":{"verb":{"name":"play","request":{},"reply":null,"cost":3}},"span":"x"}"#;
+    let lines = br#"["v",1,2,"play",{},null,3]
+["e",2,4,"digit",{"digit":"1"},"span",{}]
+{"seq":3,"at_ms":5,"kind":{"verb":{"name":"play","request":{},"reply":null,"cost":3}},"span":"x"}
+{"seq":4,"at_ms":6,"kind":{"event":{"name":"digit","detail":{"digit":"1"}}}}"#;
     store
-        .put(b"j/c/c\0\0\0\0\x01\0\0\0\0", &[&[3], &line[..]].concat())
+        .put(b"j/c/c\0\0\0\0\x01\0\0\0\0", &[&[3], &lines[..]].concat())
         .unwrap();
     let read = Journal::new(store).read("c").unwrap();
+    let played = |seq, at_ms| {
+        let request = Json::from(json!({}));
+        Entry::verb(seq, at_ms, "play", request, Json::null())
+    };
+    let pressed =
+        |seq, at_ms| Entry::event(seq, at_ms, "digit", Json::from(json!({ "digit": "1" })));
     assert_eq!(
         read,
-        [Entry::verb(
-            1,
-            2,
-            "play",
-            Json::from(json!({})),
-            Json::null()
-        )]
+        [played(1, 2), pressed(2, 4), played(3, 5), pressed(4, 6)]
     );
 }
 
 #[test]
 fn what_cannot_be_read_is_told() {
     let store = memory();
-    store
-        .put(b"j/c/c\0\0\0\0\0\0\0\0\0", b"\x03{\"seq\":")
-        .unwrap();
-    let journal = Journal::new(store);
-    assert!(matches!(journal.read("c"), Err(StoreError::Record { .. })));
+    let journal = Journal::new(store.clone());
+    for text in [
+        r#"{"seq":"#,
+        r#"["e",1,2,"digit"]"#,
+        r#"["x",1,2,"digit",{}]"#,
+        "7",
+    ] {
+        store
+            .put(b"j/c/c\0\0\0\0\0\0\0\0\0", format!("\x03{text}").as_bytes())
+            .unwrap();
+        let read = journal.read("c");
+        assert!(matches!(read, Err(StoreError::Record { .. })), "{text}");
+    }
     for id in ["", "a\0", "a\n", &"i".repeat(129)] {
         assert!(
             matches!(journal.append(id, &[entry(0)]), Err(StoreError::CallId(_))),
