@@ -19,8 +19,8 @@ use vireo_store::{Cdrs, DurableCallback, Journal};
 const QUEUE: usize = 16_384;
 
 /// What comes within so long is written together: a burst of a call costs one record, and the thread
-/// wakes up fifty times a second however many calls there are.
-const WINDOW: Duration = Duration::from_millis(20);
+/// wakes up twenty times a second however many calls there are.
+const WINDOW: Duration = Duration::from_millis(50);
 
 /// What a call hands over.
 enum Message {

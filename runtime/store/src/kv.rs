@@ -104,7 +104,7 @@ impl Kv {
 
 /// One flow's keys.
 ///
-/// Writes are at once visible to every call and reach the disk with the next flush, 50 ms later
+/// Writes are at once visible to every call and reach the disk with the next flush, 100 ms later
 /// at the most; who must know that they have waits with [`Store::on_durable`].
 #[derive(Clone)]
 pub struct Namespace {

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! **Durability.** A write is visible at once and on disk a little later: one thread flushes within
-//! 50 ms, sooner if somebody waits ([`Store::flush`], [`Store::put_durable`], or
+//! 100 ms, sooner if somebody waits ([`Store::flush`], [`Store::put_durable`], or
 //! [`Store::on_durable`] for callers that may not block a thread), and all who wait share a flush.
 //! A process that is killed loses at most what was written since the
 //! last flush, and never what somebody waited for.

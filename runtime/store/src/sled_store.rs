@@ -45,11 +45,11 @@ pub struct SledOptions {
 }
 
 impl SledOptions {
-    /// The store in `dir`, flushed 50 ms after a write, with 4 MiB of page cache.
+    /// The store in `dir`, flushed 100 ms after a write, with 4 MiB of page cache.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
-            flush_interval: Duration::from_millis(50),
+            flush_interval: Duration::from_millis(100),
             // Merges write ever onwards, and what is read was mostly written long ago.
             cache_bytes: 4 * 1024 * 1024,
             merge_bytes: MERGE_BYTES,

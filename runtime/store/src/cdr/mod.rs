@@ -145,7 +145,7 @@ impl Cdrs {
     }
 
     /// Marks a call as running, or brings its mark up to date (when it is answered, for example).
-    /// The mark is on disk with the next flush, 50 ms later at the most.
+    /// The mark is on disk with the next flush, 100 ms later at the most.
     ///
     /// # Errors
     /// [`StoreError::CallId`], and what the store reports.
@@ -191,7 +191,7 @@ impl Cdrs {
     }
 
     /// Like [`finish`](Self::finish), but adds the last lines of the call's journal, returns at once, and
-    /// calls `done` when all that is on disk or cannot get there: within 50 ms. `done` must not
+    /// calls `done` when all that is on disk or cannot get there: within 100 ms. `done` must not
     /// block.
     pub fn finish_then(&self, cdr: Cdr, lines: &Lines, done: DurableCallback) {
         match self.write(cdr, lines) {
