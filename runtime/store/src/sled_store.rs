@@ -15,7 +15,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::commit_log::{Frame, LogFile};
 use self::format::{LOG_DIR, SLED_DIR, State};
@@ -31,6 +31,9 @@ const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
 /// So many bytes of writes are moved into sled together; more when many calls are up.
 const MERGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Somebody else may have the directory for so long before opening it fails.
+const CLOSING: Duration = Duration::from_millis(200);
 
 /// What a disk that takes nothing may make us keep in memory.
 const UNWRITTEN_BYTES: usize = 64 * 1024 * 1024;
@@ -381,7 +384,21 @@ fn engine(doing: &'static str, error: sled::Error) -> StoreError {
     }
 }
 
+/// Opens sled's part of the directory; waits a moment for whoever is just closing it. What sled has put off holds its
+/// files a little longer than the store that was dropped.
 fn open_sled(options: &SledOptions) -> Result<sled::Db> {
+    let begun = Instant::now();
+    loop {
+        match try_open_sled(options) {
+            Err(StoreError::InUse { .. }) if begun.elapsed() < CLOSING => {
+                std::thread::sleep(CLOSING / 20);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn try_open_sled(options: &SledOptions) -> Result<sled::Db> {
     let dir = &options.dir;
     let config = sled::Config::new()
         .path(dir.join(SLED_DIR))
