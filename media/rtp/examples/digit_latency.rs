@@ -17,7 +17,7 @@ use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
     Engine, EngineConfig, MediaEvent, Play, RawSocket, Realtime, Repeat, Segment, StreamConfig,
-    TelephoneEvent,
+    TelephoneEvent, Wake,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ports: 20_000..=20_009,
         realtime: Realtime::Try,
         raw_socket: RawSocket::Try,
+        wake: Wake::AtOnce,
         max_streams: 1,
     };
     let engine = Engine::start(

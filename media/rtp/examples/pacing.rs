@@ -26,7 +26,7 @@ use vireo_audio::recorder::{Format, Layout, Recorder, RecorderConfig, Spec};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
     Engine, EngineConfig, InbandDtmf, Listener, MediaEvent, Play, RawSocket, Realtime,
-    RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Stream, StreamConfig,
+    RecordLimits, RecordSlot, RecordStart, Repeat, Segment, Stream, StreamConfig, Wake,
 };
 
 type Events = tokio::sync::mpsc::Receiver<MediaEvent>;
@@ -130,6 +130,7 @@ fn engine(options: &Options) -> Result<(), Failure> {
         ports: 20_000..=49_999,
         realtime: Realtime::Try,
         raw_socket: options.raw_socket,
+        wake: Wake::AtOnce,
         max_streams: options.streams,
     };
     if options.threads == 1 {

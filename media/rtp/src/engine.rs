@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc as events;
 use vireo_audio::Codec;
 use vireo_audio::recorder::Recorder;
@@ -31,7 +32,7 @@ use crate::reports::NtpOrigin;
 use crate::stream::{Identity, StreamState};
 use crate::tap::Listener;
 use counters::Cells;
-use mailbox::{Outbox, mailbox};
+use mailbox::{Outbox, Ringer, mailbox};
 use ports::{NoPair, Pool, Quota};
 use raw::RawSender;
 use shard::{Command, Entry, Given, Order, Shard, Shared};
@@ -62,8 +63,20 @@ pub struct EngineConfig {
     pub realtime: Realtime,
     /// Send the packets of many streams at once?
     pub raw_socket: RawSocket,
+    /// When is a media thread that sleeps woken for a command?
+    pub wake: Wake,
     /// Streams at one time.
     pub max_streams: usize,
+}
+
+/// When a media thread that sleeps is woken for a command.
+#[derive(Debug, Clone)]
+pub enum Wake {
+    /// At once.
+    AtOnce,
+    /// By this runtime, when those of its tasks that are ready have run: what they command at the same time costs one
+    /// wake-up. Once the runtime has ended, commands may be taken late.
+    Together(Handle),
 }
 
 /// Scheduling of media threads.
@@ -198,7 +211,7 @@ impl Engine {
             let raw = (config.raw_socket == RawSocket::Try)
                 .then(|| open_raw(i, address))
                 .flatten();
-            engine.start_thread(i, ports, config.realtime, raw)?;
+            engine.start_thread(i, ports, &config, raw)?;
         }
         Ok(engine)
     }
@@ -207,11 +220,16 @@ impl Engine {
         &mut self,
         i: usize,
         ports: Vec<u16>,
-        realtime: Realtime,
+        config: &EngineConfig,
         raw: Option<RawSender>,
     ) -> Result<(), EngineError> {
+        let realtime = config.realtime;
         let watch = Arc::new(Watch::new().map_err(EngineError::Watch)?);
-        let (commands, orders) = mailbox(COMMANDS, Arc::clone(&watch));
+        let ringer = match &config.wake {
+            Wake::AtOnce => None,
+            Wake::Together(runtime) => Some(Ringer::start(runtime, Arc::clone(&watch))),
+        };
+        let (commands, orders) = mailbox(COMMANDS, Arc::clone(&watch), ringer);
         let places = ports.len();
         let quota = Arc::clone(&self.quota);
         let (pool, returns) = Pool::new(self.address, ports, quota, Arc::clone(&watch));

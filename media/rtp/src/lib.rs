@@ -38,7 +38,7 @@ pub use config::{
     TelephoneEvent,
 };
 pub use engine::{
-    Counters, Engine, EngineConfig, EngineError, OpenError, RawSocket, Realtime, Stream,
+    Counters, Engine, EngineConfig, EngineError, OpenError, RawSocket, Realtime, Stream, Wake,
 };
 pub use event::{DigitSource, MediaEvent, PlayEnd, RecordEnd};
 pub use inbound::Received;

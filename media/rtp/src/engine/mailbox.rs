@@ -11,6 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rtrb::{Consumer, Producer, RingBuffer};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use super::watch::Watch;
 
@@ -19,6 +22,38 @@ struct Bell {
     /// The thread sleeps, or is about to, and nobody called it yet.
     asleep: AtomicBool,
     watch: Arc<Watch>,
+    ringer: Option<Ringer>,
+}
+
+/// A task that rings for the senders of a runtime, after those of them that are ready have run. A thread that preempts
+/// whoever calls it would else take one message, sleep again, and be called for the next.
+pub(crate) struct Ringer {
+    wanted: Arc<Notify>,
+    task: AbortHandle,
+}
+
+impl Ringer {
+    pub fn start(runtime: &Handle, watch: Arc<Watch>) -> Ringer {
+        let wanted = Arc::new(Notify::new());
+        let asked = Arc::clone(&wanted);
+        let task = runtime.spawn(async move {
+            loop {
+                asked.notified().await;
+                tokio::task::yield_now().await;
+                watch.call();
+            }
+        });
+        Ringer {
+            wanted,
+            task: task.abort_handle(),
+        }
+    }
+}
+
+impl Drop for Ringer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 /// The senders' end.
@@ -33,11 +68,19 @@ pub(crate) struct Inbox<T> {
     bell: Arc<Bell>,
 }
 
-/// A mailbox for at most `capacity` messages, whose taker also listens to `watch`.
-pub(crate) fn mailbox<T>(capacity: usize, watch: Arc<Watch>) -> (Outbox<T>, Inbox<T>) {
+/// A mailbox for at most `capacity` messages, whose taker also listens to `watch`, and is called by the senders
+/// themselves where there is no `ringer`.
+pub(crate) fn mailbox<T>(
+    capacity: usize,
+    watch: Arc<Watch>,
+    ringer: Option<Ringer>,
+) -> (Outbox<T>, Inbox<T>) {
     let (producer, consumer) = RingBuffer::new(capacity);
-    let asleep = AtomicBool::new(false);
-    let bell = Arc::new(Bell { asleep, watch });
+    let bell = Arc::new(Bell {
+        asleep: AtomicBool::new(false),
+        watch,
+        ringer,
+    });
     let outbox = Outbox {
         ring: Mutex::new(producer),
         bell: Arc::clone(&bell),
@@ -96,7 +139,10 @@ impl<T> Outbox<T> {
         fence(Ordering::SeqCst);
         let asleep = &self.bell.asleep;
         if asleep.load(Ordering::Relaxed) && asleep.swap(false, Ordering::Relaxed) {
-            self.wake();
+            match &self.bell.ringer {
+                Some(ringer) => ringer.wanted.notify_one(),
+                None => self.wake(),
+            }
         }
     }
 
@@ -115,7 +161,7 @@ impl<T> Inbox<T> {
     /// Waits for messages and for what the watch tells of, at most until `limit` has passed; `None`:
     /// as long as it takes.
     pub fn wait(&self, limit: Option<Duration>) -> Woken {
-        let Bell { asleep, watch } = &*self.bell;
+        let Bell { asleep, watch, .. } = &*self.bell;
         asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         let called = !self.ring.is_empty() || watch.wait(limit);
@@ -133,7 +179,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     fn new<T>(capacity: usize) -> (Outbox<T>, Inbox<T>) {
-        mailbox(capacity, Arc::new(Watch::new().unwrap()))
+        mailbox(capacity, Arc::new(Watch::new().unwrap()), None)
     }
 
     #[test]
@@ -204,6 +250,33 @@ mod tests {
         outbox.leave(1).unwrap();
         assert_eq!(outbox.leave(2), Err(Refused));
         assert!(inbox.bell.watch.wait(Some(Duration::ZERO)));
+    }
+
+    #[test]
+    fn a_ringer_calls_after_the_senders_that_are_ready() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let watch = Arc::new(Watch::new().unwrap());
+        let ringer = Ringer::start(runtime.handle(), Arc::clone(&watch));
+        let (outbox, mut inbox) = mailbox(4, Arc::clone(&watch), Some(ringer));
+        outbox.bell.asleep.store(true, Ordering::Relaxed);
+        runtime.block_on(async {
+            outbox.send(1).unwrap();
+            // The ringer has heard of it, and lets others go first.
+            tokio::task::yield_now().await;
+            assert!(!watch.wait(Some(Duration::ZERO)), "it rang at once");
+            outbox.send(2).unwrap();
+            while !watch.wait(Some(Duration::ZERO)) {
+                tokio::task::yield_now().await;
+            }
+            watch.poll(&mut Ready::new());
+            for _ in 0..4 {
+                tokio::task::yield_now().await;
+            }
+            assert!(!watch.wait(Some(Duration::ZERO)), "it rang twice");
+        });
+        assert_eq!((inbox.take(), inbox.take()), (Some(1), Some(2)));
     }
 
     #[test]

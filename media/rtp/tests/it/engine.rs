@@ -12,7 +12,7 @@ use vireo_audio::recorder::{Recorder, RecorderConfig};
 use vireo_rtp::packet::Packet;
 use vireo_rtp::{
     Counters, Engine, EngineConfig, EngineError, MediaEvent, OpenError, Play, PlayEnd, RawSocket,
-    Realtime, Repeat, Segment, StreamConfig, StreamStats, TelephoneEvent,
+    Realtime, Repeat, Segment, StreamConfig, StreamStats, TelephoneEvent, Wake,
 };
 
 /// Everything that is waited for comes within this time, however busy the machine is.
@@ -36,6 +36,7 @@ fn engine_that_sends(
         ports: first_port..=first_port + 999,
         realtime: Realtime::Off,
         raw_socket,
+        wake: Wake::AtOnce,
         max_streams,
     };
     (Engine::start(config, recorder).unwrap(), directory)
@@ -390,6 +391,7 @@ fn too_few_ports_are_an_error_that_says_so() {
         ports: 50_000..=50_003,
         realtime: Realtime::Off,
         raw_socket: RawSocket::Off,
+        wake: Wake::AtOnce,
         max_streams: 10,
     };
     let error = Engine::start(config, recorder)
@@ -413,6 +415,7 @@ fn ipv6_works_where_there_is_any() {
         ports: 51_000..=51_999,
         realtime: Realtime::Off,
         raw_socket: RawSocket::Off,
+        wake: Wake::AtOnce,
         max_streams: 10,
     };
     let engine = Engine::start(config, recorder).unwrap();

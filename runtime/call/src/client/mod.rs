@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use vireo_audio::Codec;
 use vireo_audio::prompt::PromptError;
 use vireo_audio::recorder::{Recorder, RecorderConfig};
-use vireo_rtp::{Engine, EngineConfig, RawSocket, Realtime};
+use vireo_rtp::{Engine, EngineConfig, RawSocket, Realtime, Wake};
 use vireo_sip::endpoint::{Invite, LegError, Next};
 use vireo_sip::message::{NameAddr, Uri};
 use vireo_sip::offer_answer::{Capabilities, Direction, Negotiation};
@@ -226,6 +226,7 @@ fn engine_config(address: IpAddr) -> EngineConfig {
         ports: PORTS,
         realtime: Realtime::Off,
         raw_socket: RawSocket::Off,
+        wake: Wake::AtOnce,
         max_streams: 1,
     }
 }

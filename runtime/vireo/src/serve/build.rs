@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
 use vireo_audio::prompt::LibraryConfig;
 use vireo_audio::recorder::{Format, RecorderConfig};
 use vireo_call::canary::evidence::Rules;
@@ -16,7 +17,7 @@ use vireo_call::settings::{
 };
 use vireo_call::{Runtime, RuntimeConfig};
 use vireo_host::{CacheConfig, Compiler, CompilerCommand, Grants, HostConfig, Limits};
-use vireo_rtp::{EngineConfig, JitterConfig, RawSocket, Realtime, Silence};
+use vireo_rtp::{EngineConfig, JitterConfig, RawSocket, Realtime, Silence, Wake};
 use vireo_sip::stack::StackConfig;
 use vireo_sip::transport::{Listen, Protocol};
 use vireo_sip::trunk::{AssertedIdentity, Destination, Peer, Trunk, Trunks, UnknownPeer};
@@ -53,6 +54,7 @@ pub(super) fn build(config: &Config, capacity: Capacity) -> Result<Built, ServeE
             config::RawSocket::Try => RawSocket::Try,
             config::RawSocket::Off => RawSocket::Off,
         },
+        wake: Wake::Together(Handle::current()),
         max_streams: capacity.calls as usize,
     };
     let memory_mib = (config.flows.values())

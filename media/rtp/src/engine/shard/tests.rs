@@ -54,7 +54,7 @@ impl Stage {
         let quota = Arc::new(Quota::new(ports.len()));
         let places = ports.len();
         let (pool, returns) = Pool::new(ADDRESS, ports, quota, Arc::clone(&watch));
-        let (_, commands) = mailbox(1, Arc::clone(&watch));
+        let (_, commands) = mailbox(1, Arc::clone(&watch), None);
         let cells = Arc::<Cells>::default();
         let shard = Shard::new(Given {
             places,
