@@ -11,7 +11,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 TARGET=${CARGO_TARGET_DIR:-$ROOT/target}
 VIREO=${VIREO:-$TARGET/release/vireo}
-readonly ROOT TARGET VIREO OUT=$TARGET/conformance FLOWS=$ROOT/tests/conformance/flows
+readonly ROOT TARGET VIREO OUT=$ROOT/target/conformance FLOWS=$ROOT/tests/conformance/flows
 readonly LANGUAGES=$ROOT/scripts/languages.sh
 
 where() { "$LANGUAGES" where "$1" || { echo "its compiler is not there: run scripts/languages.sh fetch" >&2; return 1; }; }

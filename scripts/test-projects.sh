@@ -42,7 +42,7 @@ missing() {
     esac
 }
 
-mkdir -p "$TARGET/conformance"
+mkdir -p "$ROOT/target/conformance"
 wanted=${*:-${LANGS:-rust c js python go}}
 for language in ${wanted//,/ }; do
     why=$(missing "$language")
@@ -55,6 +55,6 @@ for language in ${wanted//,/ }; do
     cd "$WORK/$language/hot-line"
     "build_$language"
     "$VIREO" check hot-line.wasm >/dev/null
-    cp hot-line.wasm "$TARGET/conformance/project-$language.wasm" # for the measurements
+    cp hot-line.wasm "$ROOT/target/conformance/project-$language.wasm" # for the measurements
     echo "projects: $language, hot-line.wasm of $(stat -c %s hot-line.wasm) bytes" >&2
 done
