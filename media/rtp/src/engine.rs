@@ -75,7 +75,8 @@ pub enum Wake {
     /// At once.
     AtOnce,
     /// By this runtime, when those of its tasks that are ready have run: what they command at the same time costs one
-    /// wake-up. Once the runtime has ended, commands may be taken late.
+    /// wake-up. A task that goes on working after its command delays it until it yields. Once the runtime has ended,
+    /// commands may be taken late.
     Together(Handle),
 }
 
