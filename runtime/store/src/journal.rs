@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use self::line::{EventLine, Line, VerbLine};
+use self::line::Line;
 use crate::range::{delete_prefix, walk};
 use crate::{Batch, Range, Result, Store, StoreError};
 
@@ -210,7 +210,7 @@ impl Lines {
         request: &impl Serialize,
         reply: &impl Serialize,
     ) -> Result<()> {
-        self.write(seq, &VerbLine::new(seq, at_ms, name, request, reply))
+        self.write(seq, &line::verb(seq, at_ms, name, request, reply))
     }
 
     /// Adds something that happened on the call, likewise.
@@ -224,7 +224,7 @@ impl Lines {
         name: &str,
         detail: &impl Serialize,
     ) -> Result<()> {
-        self.write(seq, &EventLine::new(seq, at_ms, name, detail))
+        self.write(seq, &line::event(seq, at_ms, name, detail))
     }
 
     /// Is there no entry?

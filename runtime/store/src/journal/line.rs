@@ -5,7 +5,7 @@
 //! ["e", number, at_ms, name, detail]              something else
 //! ```
 //!
-//! Every call writes a dozen of them: as objects, the names of their fields would be half of all that is written.
+//! Every call writes a dozen of them: as objects, the names of their fields would be a third of all that is written.
 //! What a later version adds to the end is passed over. Objects with an [`Entry`]'s own names are read as well: earlier
 //! versions wrote them.
 
@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Entry, Kind};
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 enum Tag {
     #[serde(rename = "v")]
     Verb,
@@ -26,29 +26,24 @@ enum Tag {
 }
 
 /// A host function, its arguments, and what the flow was told.
-#[derive(Serialize)]
-pub(super) struct VerbLine<'a, Q, R>(Tag, u32, u64, &'a str, &'a Q, &'a R);
-
-impl<'a, Q, R> VerbLine<'a, Q, R> {
-    pub(super) fn new(
-        number: u32,
-        at_ms: u64,
-        name: &'a str,
-        request: &'a Q,
-        reply: &'a R,
-    ) -> Self {
-        Self(Tag::Verb, number, at_ms, name, request, reply)
-    }
+pub(super) fn verb(
+    number: u32,
+    at_ms: u64,
+    name: &str,
+    request: &impl Serialize,
+    reply: &impl Serialize,
+) -> impl Serialize {
+    (Tag::Verb, number, at_ms, name, request, reply)
 }
 
 /// Something that happened on the call.
-#[derive(Serialize)]
-pub(super) struct EventLine<'a, D>(Tag, u32, u64, &'a str, &'a D);
-
-impl<'a, D> EventLine<'a, D> {
-    pub(super) fn new(number: u32, at_ms: u64, name: &'a str, detail: &'a D) -> Self {
-        Self(Tag::Event, number, at_ms, name, detail)
-    }
+pub(super) fn event(
+    number: u32,
+    at_ms: u64,
+    name: &str,
+    detail: &impl Serialize,
+) -> impl Serialize {
+    (Tag::Event, number, at_ms, name, detail)
 }
 
 /// An entry that was read.
