@@ -122,11 +122,11 @@ impl Figures<'_> {
         })
     }
 
-    /// What kept it from more: `server`, `generator`, or `search` when the last step was good.
+    /// What kept it from more: `server`, `generator`, or `search` when the last step was the best.
     fn limit(&self) -> &'static str {
         match self.steps.last() {
-            Some(step) if !step.window.faults().is_empty() => {
-                if step.window.generator_was_the_limit() {
+            Some(last) if self.best.is_none_or(|best| best.asked < last.asked) => {
+                if last.window.generator_was_the_limit() {
                     "generator"
                 } else {
                     "server"
