@@ -120,15 +120,12 @@ pub(crate) fn press(peer: &Peer, to: SocketAddr) -> Sender {
 
 /// The processes of this program that the server has started.
 pub(crate) fn workers(server: &Server, program: &str) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let children =
-        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let children: String = children.collect();
-    let pids = children.split_ascii_whitespace().filter(|pid| {
+    let mut pids = server.children();
+    pids.retain(|pid| {
         let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         name.trim() == program
     });
-    pids.map(|pid| pid.parse().unwrap()).collect()
+    pids
 }
 
 pub(crate) fn signal(pid: i32, signal: i32) {

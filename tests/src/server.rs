@@ -249,6 +249,18 @@ impl Server {
         }
     }
 
+    /// The processes that the server has started.
+    pub fn children(&self) -> Vec<i32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let children = tasks
+            .into_iter()
+            .flatten()
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+        let children: String = children.collect();
+        let pids = children.split_ascii_whitespace();
+        pids.filter_map(|pid| pid.parse().ok()).collect()
+    }
+
     /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -331,6 +343,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // A worker that a test has stopped would not see that its server is gone.
+        for worker in self.children() {
+            // SAFETY: a signal to a child of our own server, which reaps it only after it has died.
+            unsafe { libc::kill(worker, libc::SIGCONT) };
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
